@@ -1,0 +1,109 @@
+// Package config holds every option of the program once: its name, help, default
+// and setter. Flags, action inputs, the configuration file, action.yml and the
+// tables of the README all come from the one table, [Options].
+//
+// It guarantees one precedence: a flag or an action input, then the configuration
+// file, then the default. An empty value is an unset one, because an action input
+// that was not given arrives as an empty string. Values are checked here, so that
+// later stages meet only legal ones; all mistakes are told at once.
+//
+// It knows nothing of the process: the environment is passed in as a function and
+// files are read through [Sources].
+//
+// Start reading at [Load].
+package config
+
+import (
+	"time"
+)
+
+// Config is the whole configuration of a run. Its zero value is not usable: make
+// one with [Load], which applies the defaults of the table.
+type Config struct {
+	// Image is the reference to gate.
+	Image string
+	// Platform is one platform, "os/arch[/variant]"; "" means the default of the
+	// machine (see [DefaultPlatform]). AllPlatforms gates every platform of an index.
+	Platform     string
+	AllPlatforms bool
+
+	RegistryUsername      string
+	RegistryPassword      string
+	RegistryPasswordStdin bool
+	RegistryPasswordFile  string
+	PlainHTTP             bool
+	CAFile                string
+	Timeout               time.Duration
+
+	Keys                        []string
+	TrustedRoot                 string
+	CertificateIdentity         string
+	CertificateIdentityRegexp   string
+	CertificateOIDCIssuer       string
+	CertificateOIDCIssuerRegexp string
+	TransparencyLog             string
+	AttestationRegistry         string
+
+	VEX       []string
+	VEXPolicy string
+
+	Require        []string
+	FailOnSeverity string
+	OnlyFixed      bool
+	FailBuild      bool
+	FailOnEOL      bool
+	MaxAge         time.Duration
+	AllowEmptySBOM bool
+
+	DB       string
+	DBMaxAge time.Duration
+	Cache    bool
+	CacheDir string
+
+	SBOMFormats    []string
+	ReportDir      string
+	ConfigFile     string
+	Summary        bool
+	Annotations    bool
+	SARIFFile      string
+	UploadSARIF    bool
+	Category       string
+	UploadArtifact bool
+	ArtifactName   string
+	RetentionDays  int
+
+	Quiet   bool
+	Verbose bool
+
+	// Warnings are remarks about how options were given, such as a password on the
+	// command line. They change nothing.
+	Warnings []string
+}
+
+// The values of vex-policy.
+const (
+	VEXVerified = "verified"
+	VEXAny      = "any"
+	VEXOff      = "off"
+)
+
+// SeverityNone switches the severity gate off.
+const SeverityNone = "none"
+
+// RequireAuto is the default of require: the preset of the vendor for images that
+// come from its own registry, and nothing for all others.
+const RequireAuto = "auto"
+
+// presets are the named lists of require.
+var presets = map[string][]string{
+	"dhi":  {"vex", "sbom", "provenance"},
+	"none": {},
+}
+
+// Families are the predicate families that require accepts.
+func Families() []string {
+	return []string{
+		"vex", "sbom", "provenance", "vulnerabilities", "secrets", "virus", "tests", "stig", "fips",
+		"source", "vsa", "health", "signature",
+	}
+}
