@@ -1,0 +1,151 @@
+package policy_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/imagegate/imagegate/internal/fault"
+	"github.com/imagegate/imagegate/internal/policy"
+	"github.com/imagegate/imagegate/internal/report"
+)
+
+var now = time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)
+
+// looked is a report in which every stage did its work and found nothing bad.
+func looked(change ...func(*report.Report)) *report.Report {
+	r := &report.Report{Database: report.Database{State: report.Done}}
+	for _, s := range []string{report.StageResolve, report.StagePull, report.StageSBOM, report.StageAttest, report.StageVuln, report.StageVEX} {
+		r.Stages = append(r.Stages, report.Stage{Name: s, State: report.Done})
+	}
+	for _, f := range change {
+		f(r)
+	}
+	return r
+}
+
+func state(name string, s report.State) func(*report.Report) {
+	return func(r *report.Report) {
+		for i := range r.Stages {
+			if r.Stages[i].Name == name {
+				r.Stages[i].State, r.Stages[i].Reason = s, "because of "+name
+			}
+		}
+	}
+}
+
+func finding(s report.Severity, status report.DecisionStatus, fix string) func(*report.Report) {
+	return func(r *report.Report) {
+		r.Vulnerabilities = append(r.Vulnerabilities, report.Vulnerability{
+			ID: "CVE-2026-1", Severity: s, Package: report.Package{Name: "p", Version: "1"},
+			Fix: report.Fix{State: fix}, Decision: report.Decision{Status: status},
+		})
+	}
+}
+
+func attested(family string, s report.AttestationState) func(*report.Report) {
+	return func(r *report.Report) {
+		r.Attestations = append(r.Attestations, report.Attestation{Family: family, State: s, Digest: "sha256:aa", Reason: "its reason"})
+	}
+}
+
+func created(t time.Time) func(*report.Report) {
+	return func(r *report.Report) { r.Subject.Created = &t }
+}
+
+func endOfLife(t time.Time) func(*report.Report) {
+	return func(r *report.Report) { r.Subject.EndOfLife = &t }
+}
+
+func TestEvaluate(t *testing.T) {
+	day := 24 * time.Hour
+	high := policy.Policy{FailOnSeverity: report.High}
+	vex := policy.Policy{Require: []string{"vex"}}
+	for _, tt := range []struct {
+		name   string
+		report *report.Report
+		policy policy.Policy
+		want   report.Result
+		says   string
+	}{
+		{"nothing_found", looked(), high, report.Pass, "no open finding at or above high"},
+		{"open_at_the_limit", looked(finding(report.High, report.Open, "")), high, report.Fail, "1 open finding at or above high: 1 high; CVE-2026-1 in p 1"},
+		{"open_below_the_limit", looked(finding(report.Medium, report.Open, "")), high, report.Pass, ""},
+		{"suppressed_does_not_count", looked(finding(report.Critical, report.Suppressed, "")), high, report.Pass, ""},
+		{"unknown_severity_reaches_no_limit", looked(finding(report.Unknown, report.Open, "")), policy.Policy{FailOnSeverity: report.Negligible}, report.Pass, ""},
+		{"only_fixed_passes_without_a_fix", looked(finding(report.High, report.Open, report.FixNotFixed)), policy.Policy{FailOnSeverity: report.High, OnlyFixed: true}, report.Pass, "(1 without one)"},
+		{"only_fixed_fails_with_a_fix", looked(finding(report.High, report.Open, report.FixFixed)), policy.Policy{FailOnSeverity: report.High, OnlyFixed: true}, report.Fail, ""},
+		{"severity_off_ignores_findings", looked(finding(report.Critical, report.Open, "")), policy.Policy{}, report.Pass, ""},
+
+		{"not_matched_is_no_pass", looked(state(report.StageVuln, report.Failed)), high, report.Error, "because of vulnerabilities"},
+		{"no_data_is_no_pass", looked(state(report.StageVuln, report.Missing)), high, report.Error, "were not decided"},
+		{"not_matched_matters_only_to_the_severity_rule", looked(state(report.StageVuln, report.Failed)), policy.Policy{}, report.Pass, ""},
+		{"finding_outranks_missing_evidence", looked(finding(report.High, report.Open, ""), state(report.StageAttest, report.Failed)), policy.Policy{FailOnSeverity: report.High, Require: []string{"vex"}}, report.Fail, ""},
+		{"no_packages_is_no_pass", looked(state(report.StageSBOM, report.Missing), state(report.StageVuln, report.Missing)), high, report.Error, "no package was found"},
+		{"no_packages_accepted", looked(state(report.StageSBOM, report.Missing), state(report.StageVuln, report.Missing)), policy.Policy{FailOnSeverity: report.High, AllowEmptySBOM: true}, report.Pass, "this policy accepts"},
+		{"sbom_failed", looked(state(report.StageSBOM, report.Failed)), policy.Policy{}, report.Error, "could not be listed"},
+		{"image_unreadable", looked(state(report.StagePull, report.Failed)), policy.Policy{}, report.Error, "could not be read (pull)"},
+
+		{"required_and_verified", looked(attested("vex", report.Verified)), vex, report.Pass, "verified: vex"},
+		{"required_and_absent", looked(), vex, report.Fail, "none was found"},
+		{"required_and_unverified", looked(attested("vex", report.Unverified)), vex, report.Fail, "not verified: its reason"},
+		{"required_and_invalid", looked(attested("vex", report.Invalid)), vex, report.Fail, "sha256:aa is invalid"},
+		{"invalid_beside_verified_fails", looked(attested("vex", report.Verified), attested("vex", report.Invalid)), vex, report.Fail, "is invalid"},
+		{"invalid_of_another_family_warns", looked(attested("vex", report.Verified), attested("tests", report.Invalid)), vex, report.Warn, "tests attestation"},
+		{"required_and_could_not_look", looked(state(report.StageAttest, report.Failed)), vex, report.Error, "could not be looked for"},
+		{"one_store_failed", looked(func(r *report.Report) {
+			r.Discovery = []report.Probe{{Store: "s", State: report.ProbeFailed, Reason: "401"}}
+		}), vex, report.Error, "s: 401"},
+		{"verified_though_one_store_failed", looked(attested("vex", report.Verified), func(r *report.Report) {
+			r.Discovery = []report.Probe{{Store: "s", State: report.ProbeFailed, Reason: "401"}}
+		}), vex, report.Warn, "not every store"},
+		{"could_not_look_and_nothing_required", looked(state(report.StageAttest, report.Failed)), policy.Policy{}, report.Warn, ""},
+
+		{"past_end_of_life_warns", looked(endOfLife(now.Add(-day))), policy.Policy{}, report.Warn, "2026-04-30"},
+		{"past_end_of_life_fails_when_asked", looked(endOfLife(now.Add(-day))), policy.Policy{FailOnEOL: true}, report.Fail, ""},
+		{"end_of_life_ahead", looked(endOfLife(now.Add(day))), policy.Policy{FailOnEOL: true}, report.Pass, ""},
+		{"end_of_life_unknown_is_no_pass", looked(), policy.Policy{FailOnEOL: true}, report.Warn, "not known"},
+		{"young", looked(created(now.Add(-day))), policy.Policy{MaxAge: 7 * day}, report.Pass, ""},
+		{"old", looked(created(now.Add(-8 * day))), policy.Policy{MaxAge: 7 * day}, report.Fail, "8 days old, more than 7 days"},
+		{"age_unknown", looked(), policy.Policy{MaxAge: day}, report.Error, "does not say when"},
+		{"age_of_the_epoch_is_unknown", looked(created(time.Unix(0, 0))), policy.Policy{MaxAge: day}, report.Error, ""},
+		{"age_from_the_future", looked(created(now.Add(30 * day))), policy.Policy{MaxAge: day}, report.Error, "in the future"},
+
+		{"old_database_is_told", looked(func(r *report.Report) { r.Database.Reason = "9 days old" }), high, report.Warn, "9 days old"},
+		{"matching_problems_are_told", looked(func(r *report.Report) {
+			r.Warnings = []report.Warning{{Stage: report.StageVuln, Message: "a"}, {Stage: report.StageVuln, Message: "b"}, {Stage: report.StageSBOM}}
+		}), high, report.Warn, "2 problems, the first: a"},
+		{"unverified_suppression_is_told", looked(func(r *report.Report) {
+			r.Vulnerabilities = []report.Vulnerability{{Severity: report.High, Decision: report.Decision{Status: report.Suppressed, Statement: &report.Statement{Trust: report.TrustUnverified}}}}
+		}), high, report.Warn, "vex-policy is any"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			v := policy.Evaluate(tt.report, tt.policy, now)
+			if v.Result != tt.want || !strings.Contains(strings.Join(v.Reasons, "\n"), tt.says) {
+				t.Errorf("verdict %s, reasons %q; want %s saying %q", v.Result, v.Reasons, tt.want, tt.says)
+			}
+			if v.Result != report.Pass && len(v.Reasons) == 0 {
+				t.Errorf("verdict %s without a reason", v.Result)
+			}
+		})
+	}
+}
+
+func TestJoinTakesTheWorst(t *testing.T) {
+	pass := policy.Evaluate(looked(), policy.Policy{FailOnSeverity: report.High}, now)
+	fail := policy.Evaluate(looked(finding(report.Critical, report.Open, "")), policy.Policy{FailOnSeverity: report.High}, now)
+	v := policy.Join([]report.Platform{{Platform: "linux/amd64"}, {Platform: "linux/arm64"}}, []report.Verdict{pass, fail})
+	if v.Result != report.Fail || len(v.Reasons) != 1 || !strings.HasPrefix(v.Reasons[0], "linux/arm64: ") {
+		t.Errorf("Join = %s %q, want fail for linux/arm64 alone", v.Result, v.Reasons)
+	}
+}
+
+func TestExitCode(t *testing.T) {
+	for result, want := range map[report.Result]fault.Code{
+		report.Pass: fault.OK, report.Warn: fault.OK, report.Fail: fault.Policy, report.Error: fault.Unavailable, "new": fault.Internal,
+	} {
+		if got := policy.ExitCode(result); got != want {
+			t.Errorf("ExitCode(%s) = %d, want %d", result, got, want)
+		}
+	}
+}
