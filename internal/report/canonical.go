@@ -1,7 +1,9 @@
 package report
 
 import (
+	"bytes"
 	"cmp"
+	"encoding/json"
 	"slices"
 	"strings"
 	"time"
@@ -35,8 +37,8 @@ func (r *Report) Canonical() *Report {
 	if c.SBOM.Drift != nil {
 		d := *c.SBOM.Drift
 		d.Items = sorted(d.Items, func(a, b Drift) int {
-			return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Type, b.Type), cmp.Compare(a.Name, b.Name),
-				cmp.Compare(a.Attested, b.Attested), cmp.Compare(a.Found, b.Found))
+			return cmp.Or(cmp.Compare(a.Platform, b.Platform), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Type, b.Type),
+				cmp.Compare(a.Name, b.Name), cmp.Compare(a.Attested, b.Attested), cmp.Compare(a.Found, b.Found))
 		})
 		c.SBOM.Drift = &d
 	}
@@ -153,11 +155,28 @@ func stageRank(name string) int {
 	return len(order)
 }
 
-// sorted returns a sorted copy of in that is never nil.
+// sorted returns a sorted copy of in that is never nil. Rows that compare equal are
+// told apart by their whole JSON form, so the order is total whatever a comparison
+// leaves out: only rows that print alike may keep the order in which they came.
 func sorted[T any](in []T, compare func(a, b T) int) []T {
 	out := append(make([]T, 0, len(in)), in...)
-	slices.SortStableFunc(out, compare)
+	slices.SortStableFunc(out, func(a, b T) int {
+		if c := compare(a, b); c != 0 {
+			return c
+		}
+		return bytes.Compare(asJSON(a), asJSON(b))
+	})
 	return out
+}
+
+// asJSON is the JSON form of a row, or nil when it has none (a score that is no
+// number); such rows have no place in a report anyway.
+func asJSON(v any) []byte {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return nil
+	}
+	return b
 }
 
 func notNil[T any](in []T) []T {

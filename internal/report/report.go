@@ -206,6 +206,7 @@ type Drift struct {
 	Type     string `json:"type"`
 	Attested string `json:"attested,omitempty"`
 	Found    string `json:"found,omitempty"`
+	Platform string `json:"platform,omitempty"`
 }
 
 // Probe is one look into one place where attestations may be kept.
