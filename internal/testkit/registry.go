@@ -57,6 +57,9 @@ type RegistryOptions struct {
 
 	// TLS serves HTTPS with a certificate of a fresh authority; see [Registry.CAPEM].
 	TLS bool
+
+	// Now is the clock of the request log and the certificate; nil means time.Now.
+	Now func() time.Time
 }
 
 // Registry is an OCI registry on a loopback port. All methods may be called while
@@ -79,6 +82,9 @@ type Registry struct {
 
 // StartRegistry serves an empty registry on a free port of 127.0.0.1 until Close.
 func StartRegistry(opt RegistryOptions) (*Registry, error) {
+	if opt.Now == nil {
+		opt.Now = time.Now
+	}
 	quiet := log.New(io.Discard, "", 0)
 	r := &Registry{
 		opt:    opt,
@@ -98,7 +104,7 @@ func StartRegistry(opt RegistryOptions) (*Registry, error) {
 		ErrorLog:          quiet,
 	}
 	if opt.TLS {
-		cert, caPEM, err := issueServerCert("127.0.0.1")
+		cert, caPEM, err := issueServerCert("127.0.0.1", opt.Now())
 		if err != nil {
 			return nil, errors.Join(err, l.Close())
 		}

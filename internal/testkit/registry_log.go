@@ -35,7 +35,7 @@ func (r *Registry) Requests() []Request {
 	for _, q := range r.log {
 		list = append(list, *q)
 		if q.End.IsZero() {
-			list[len(list)-1].End = time.Now()
+			list[len(list)-1].End = r.opt.Now()
 		}
 	}
 	return list
@@ -100,14 +100,14 @@ func (r *Registry) logged(next http.Handler) http.Handler {
 			Authorization: scheme(req.Header.Get("Authorization")),
 			UserAgent:     req.UserAgent(),
 			Range:         req.Header.Get("Range"),
-			Start:         time.Now(),
+			Start:         r.opt.Now(),
 		}
 		r.mu.Lock()
 		r.log = append(r.log, q)
 		r.mu.Unlock()
 		defer func() { // also when a fault aborts the handler
 			r.mu.Lock()
-			q.End = time.Now()
+			q.End = r.opt.Now()
 			r.mu.Unlock()
 		}()
 		next.ServeHTTP(&meter{ResponseWriter: w, mu: &r.mu, q: q}, req)
