@@ -1,0 +1,112 @@
+package registry
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/types"
+)
+
+// maxNesting bounds indexes within indexes.
+const maxNesting = 4
+
+// referrers lists the manifests of the layout whose subject is h, and what the
+// layout's entry for the referrers tag of h lists.
+func (l *layout) referrers(ctx context.Context, h v1.Hash) ([]v1.Descriptor, string, error) {
+	subjects, err := l.bySubject(ctx)
+	if err != nil {
+		return nil, ViaLayout, err
+	}
+	var c collector
+	if err := c.add(subjects[h], l.opt.MaxReferrers); err != nil {
+		return nil, ViaLayout, err
+	}
+	d, err := l.lookup(referrersTagOf(h))
+	if isAbsent(err) {
+		return c.list, ViaLayout, nil
+	}
+	if err != nil {
+		return nil, ViaLayout, err
+	}
+	raw, err := l.read(ctx, d.Digest)
+	if err != nil {
+		return nil, ViaLayout, err
+	}
+	idx, err := parseReferrers(raw, l.opt.MaxReferrers)
+	if err != nil {
+		return nil, ViaLayout, fmt.Errorf("referrers tag %s: %w", referrersTagOf(h), err)
+	}
+	err = c.add(idx.Manifests, l.opt.MaxReferrers)
+	return c.list, ViaLayout, err
+}
+
+// bySubject looks through the layout once.
+func (l *layout) bySubject(ctx context.Context) (map[v1.Hash][]v1.Descriptor, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.subjects == nil {
+		found := map[v1.Hash][]v1.Descriptor{}
+		if err := l.walk(ctx, l.index.Manifests, found, map[v1.Hash]bool{}, 0); err != nil {
+			return nil, err
+		}
+		l.subjects = found
+	}
+	return l.subjects, nil
+}
+
+// walk reads every manifest that the entries name, once, and notes its subject. A
+// manifest that the layout does not hold is no error: a layout may hold one platform
+// of an index. One that is not what its digest names is.
+func (l *layout) walk(ctx context.Context, entries []v1.Descriptor, found map[v1.Hash][]v1.Descriptor, seen map[v1.Hash]bool, depth int) error {
+	if depth > maxNesting {
+		return &LimitError{Limit: "maxNesting", What: "indexes within indexes", Max: maxNesting}
+	}
+	for _, d := range entries {
+		if seen[d.Digest] || d.MediaType != "" && kindOfType(d.MediaType) == kindUnknown {
+			continue
+		}
+		if len(seen) >= l.opt.MaxReferrers {
+			return &LimitError{Limit: "MaxReferrers", What: "manifests of a layout", Max: int64(l.opt.MaxReferrers)}
+		}
+		seen[d.Digest] = true
+		raw, err := l.read(ctx, d.Digest)
+		if isAbsent(err) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if err := l.note(ctx, d.Digest, raw, found, seen, depth); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// note records the subject of one manifest, and walks on when it is an index.
+func (l *layout) note(ctx context.Context, h v1.Hash, raw []byte, found map[v1.Hash][]v1.Descriptor, seen map[v1.Hash]bool, depth int) error {
+	d, err := describe(raw, "")
+	if err != nil {
+		return fmt.Errorf("%s: %w", h, err)
+	}
+	d.Digest = h
+	var s struct {
+		Subject *v1.Descriptor `json:"subject"`
+		Config  struct {
+			MediaType types.MediaType `json:"mediaType"`
+		} `json:"config"`
+		Manifests []v1.Descriptor `json:"manifests"`
+	}
+	if err := json.Unmarshal(raw, &s); err != nil {
+		return fmt.Errorf("%s: %w", h, err)
+	}
+	if s.Subject != nil {
+		if d.ArtifactType == "" {
+			d.ArtifactType = string(s.Config.MediaType) // OCI distribution spec v1.1, "Listing Referrers"
+		}
+		found[s.Subject.Digest] = append(found[s.Subject.Digest], d)
+	}
+	return l.walk(ctx, s.Manifests, found, seen, depth+1)
+}
