@@ -1,0 +1,16 @@
+package report
+
+// The names of the files that every report directory has, relative to it. A file is
+// missing when there was nothing to put into it (VEX) or when writing it did not
+// succeed.
+const (
+	FileReport   = "report.json"
+	FileSchema   = "report.schema.json"
+	FileSummary  = "summary.md"
+	FileSARIF    = "results.sarif"
+	FileEvidence = "evidence.json"
+	FileVEX      = "vex.openvex.json"
+	// FileTimings has the durations, which are kept out of the report so that reports
+	// of equal evidence are equal.
+	FileTimings = "timings.json"
+)
