@@ -1,0 +1,272 @@
+package vex
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	govex "github.com/openvex/go-vex/pkg/vex"
+)
+
+// The parts of CycloneDX 1.4 to 1.7 that carry VEX: vulnerabilities with an analysis,
+// and the components that they refer to.
+type (
+	cdxDocument struct {
+		SerialNumber string      `json:"serialNumber"`
+		Version      wireVersion `json:"version"`
+		Metadata     struct {
+			Timestamp wireTime      `json:"timestamp"`
+			Component *cdxComponent `json:"component"`
+			Supplier  struct {
+				Name string `json:"name"`
+			} `json:"supplier"`
+			Authors []struct {
+				Name string `json:"name"`
+			} `json:"authors"`
+		} `json:"metadata"`
+		Components      []cdxComponent     `json:"components"`
+		Vulnerabilities []cdxVulnerability `json:"vulnerabilities"`
+	}
+
+	cdxComponent struct {
+		Ref        string         `json:"bom-ref"`
+		Name       string         `json:"name"`
+		Version    string         `json:"version"`
+		PURL       string         `json:"purl"`
+		Components []cdxComponent `json:"components"`
+		Hashes     []struct {
+			Algorithm string `json:"alg"`
+			Content   string `json:"content"`
+		} `json:"hashes"`
+	}
+
+	cdxVulnerability struct {
+		Ref        string `json:"bom-ref"`
+		ID         string `json:"id"`
+		References []struct {
+			ID string `json:"id"`
+		} `json:"references"`
+		Updated  wireTime `json:"updated"`
+		Analysis *struct {
+			State         string   `json:"state"`
+			Justification string   `json:"justification"`
+			Detail        string   `json:"detail"`
+			LastUpdated   wireTime `json:"lastUpdated"`
+			FirstIssued   wireTime `json:"firstIssued"`
+		} `json:"analysis"`
+		Recommendation string `json:"recommendation"`
+		Affects        []struct {
+			Ref      string `json:"ref"`
+			Versions []struct {
+				Version string `json:"version"`
+				Status  string `json:"status"`
+			} `json:"versions"`
+		} `json:"affects"`
+	}
+)
+
+func cdxStatus(state string) govex.Status {
+	switch state {
+	case "not_affected", "false_positive":
+		return govex.StatusNotAffected
+	case "resolved", "resolved_with_pedigree":
+		return govex.StatusFixed
+	case "exploitable":
+		return govex.StatusAffected
+	case "in_triage", "":
+		return govex.StatusUnderInvestigation
+	default:
+		return govex.Status(state)
+	}
+}
+
+// cdxJustification maps CycloneDX's nine impact analysis justifications to OpenVEX's
+// five (CISA, "VEX Status Justifications").
+func cdxJustification(j string) govex.Justification {
+	switch j {
+	case "code_not_present":
+		return govex.VulnerableCodeNotPresent
+	case "code_not_reachable":
+		return govex.VulnerableCodeNotInExecutePath
+	case "requires_configuration", "requires_dependency", "requires_environment":
+		return govex.VulnerableCodeCannotBeControlledByAdversary
+	case "protected_by_compiler", "protected_at_runtime", "protected_at_perimeter", "protected_by_mitigating_control":
+		return govex.InlineMitigationsAlreadyExist
+	default:
+		return govex.Justification(j)
+	}
+}
+
+func parseCycloneDX(data []byte) (*document, error) {
+	var w cdxDocument
+	if err := json.Unmarshal(data, &w); err != nil {
+		return nil, fmt.Errorf("read the CycloneDX document: %w", err)
+	}
+	b := newBuilder()
+	refs := map[string]product{}
+	var walk func(list []cdxComponent)
+	walk = func(list []cdxComponent) {
+		for i := range list {
+			if list[i].Ref != "" {
+				refs[list[i].Ref] = list[i].component(b)
+			}
+			walk(list[i].Components)
+		}
+	}
+	walk(w.Components)
+	var whole *product
+	if m := w.Metadata.Component; m != nil {
+		p := m.component(b)
+		whole = &p
+		if m.Ref != "" {
+			refs[m.Ref] = p
+		}
+		walk(m.Components)
+	}
+	for i := range w.Vulnerabilities {
+		if err := w.Vulnerabilities[i].read(b, refs, whole); err != nil {
+			return nil, fmt.Errorf("CycloneDX vulnerability %d: %w", i+1, err)
+		}
+	}
+	if len(b.statements) == 0 {
+		return nil, errors.New("a CycloneDX document without analysed vulnerabilities: an SBOM, not VEX")
+	}
+	author := w.Metadata.Supplier.Name
+	if author == "" && len(w.Metadata.Authors) > 0 {
+		author = w.Metadata.Authors[0].Name
+	}
+	return &document{statements: b.statements, meta: meta{id: w.SerialNumber, author: author,
+		format: "CycloneDX", version: int(w.Version), timestamp: w.Metadata.Timestamp.UTC()}}, nil
+}
+
+func (c *cdxComponent) component(b *builder) product {
+	var p product
+	switch {
+	case c.PURL != "":
+		p.called = []string{b.keep(c.PURL)}
+	case c.Name != "" && c.Version != "":
+		p.called = []string{b.keep(c.Name + ":" + c.Version)}
+	case c.Name != "":
+		p.called = []string{b.keep(c.Name)}
+	}
+	for _, h := range c.Hashes {
+		if h.Algorithm == "SHA-256" {
+			p.hashes = append(p.hashes, b.keep(lower(h.Content)))
+		}
+	}
+	return p
+}
+
+func (v *cdxVulnerability) read(b *builder, refs map[string]product, whole *product) error {
+	a := v.Analysis
+	if a == nil {
+		return nil // an SBOM's list of matches: nobody judged it
+	}
+	aliases := make([]string, 0, len(v.References))
+	for _, r := range v.References {
+		aliases = append(aliases, r.ID)
+	}
+	base := statement{id: b.keep(v.Ref), status: cdxStatus(a.State), impact: b.keep(a.Detail), action: b.keep(v.Recommendation)}
+	if base.status == govex.StatusNotAffected {
+		base.justification = cdxJustification(a.Justification)
+		if a.State == "false_positive" && base.impact == "" {
+			base.impact = "marked as a false positive"
+		}
+	}
+	for _, t := range []wireTime{a.FirstIssued, v.Updated, a.LastUpdated} {
+		if !t.IsZero() {
+			base.stated = t.UTC()
+		}
+	}
+	b.nameVulnerability(&base, v.ID, aliases)
+	byStatus := map[govex.Status]*statement{}
+	for _, affect := range v.Affects {
+		p := resolveRef(b, affect.Ref, refs)
+		if len(affect.Versions) == 0 {
+			base.products = append(base.products, scoped(p, whole))
+		}
+		for _, ver := range affect.Versions {
+			s := &base
+			if worse := versionStatus(ver.Status); worse != "" && base.suppresses() {
+				if s = byStatus[worse]; s == nil {
+					c := base
+					c.status, c.justification, c.products = worse, "", nil
+					s = &c
+					byStatus[worse] = s
+				}
+			}
+			s.products = append(s.products, scoped(atVersion(b, p, ver.Version), whole))
+		}
+	}
+	if len(v.Affects) == 0 && whole != nil {
+		base.products = append(base.products, *whole)
+	}
+	if err := b.add(base); err != nil {
+		return err
+	}
+	for _, status := range []govex.Status{govex.StatusAffected, govex.StatusUnderInvestigation} {
+		if s := byStatus[status]; s != nil {
+			if err := b.add(*s); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// versionStatus is what a version's own status says against an analysis that clears
+// the product; "" when it agrees or is silent.
+func versionStatus(s string) govex.Status {
+	switch s {
+	case "affected":
+		return govex.StatusAffected
+	case "unknown":
+		return govex.StatusUnderInvestigation
+	default:
+		return ""
+	}
+}
+
+// resolveRef finds what a reference means: a component of this document, the fragment
+// of a BOM-Link ("urn:cdx:serial/version#ref"), or a package URL.
+func resolveRef(b *builder, ref string, refs map[string]product) product {
+	if p, ok := refs[ref]; ok {
+		return p
+	}
+	if strings.HasPrefix(ref, "urn:cdx:") {
+		_, fragment, _ := strings.Cut(ref, "#")
+		if u, err := unescape(fragment); err == nil && isPURL(u) {
+			return product{called: []string{b.keep(u)}}
+		}
+		if isPURL(fragment) {
+			return product{called: []string{b.keep(fragment)}}
+		}
+	}
+	return product{called: []string{b.keep(ref)}}
+}
+
+// atVersion narrows a component without a version to one that is listed exactly.
+func atVersion(b *builder, p product, version string) product {
+	if version == "" || len(p.called) == 0 {
+		return p
+	}
+	u, err := parsePURL(p.called[0])
+	if err != nil || u.version != "" {
+		return p
+	}
+	u.version = version
+	return product{called: []string{b.keep(u.String())}}
+}
+
+// scoped puts a component under the product that the document is about.
+func scoped(p product, whole *product) product {
+	if whole == nil || len(whole.called)+len(whole.hashes) == 0 || same(whole.called, p.called) {
+		return p
+	}
+	return product{called: whole.called, hashes: whole.hashes, within: p.called}
+}
+
+func same(a, b []string) bool {
+	return len(a) > 0 && len(b) > 0 && a[0] == b[0]
+}

@@ -1,0 +1,248 @@
+package vex
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"time"
+
+	govex "github.com/openvex/go-vex/pkg/vex"
+
+	"github.com/imagegate/imagegate/internal/report"
+)
+
+// Decide gives each finding its decision. The findings are copied, not changed.
+//
+// For each finding, every statement about the same vulnerability is heard whose
+// document has authority over the image and whose product is the installed package.
+// The highest authority decides; within it the newest statement; among equally new
+// ones the least permissive, so that a contradiction never suppresses. Statements
+// that came close are told with what they lacked.
+//
+// The error is a *[fault.Error] for options that do not exist. Documents cannot fail
+// here: they were read when they were made.
+func Decide(findings []report.Vulnerability, docs []Document, image Image, opt Options) (Result, error) {
+	if err := opt.Validate(); err != nil {
+		return Result{}, err
+	}
+	out := Result{Vulnerabilities: slices.Clone(findings)}
+	if out.Vulnerabilities == nil {
+		out.Vulnerabilities = []report.Vulnerability{}
+	}
+	prepared := make([]finding, len(findings))
+	for i := range findings {
+		prepared[i] = prepare(&findings[i], &image)
+	}
+	read := ordered(docs)
+	r := &run{
+		matcher: matcher{index: newIndex(read, prepared), image: &image, names: nameImage(&image),
+			opt: &opt, scopes: map[scopeKey]scope{}},
+		seen: make([]tally, len(read)),
+	}
+	for i := range prepared {
+		out.Vulnerabilities[i].Decision = r.decide(&prepared[i])
+	}
+	out.Documents = r.rows(docs)
+	out.Warnings = r.warnings()
+	return out, nil
+}
+
+func prepare(v *report.Vulnerability, image *Image) finding {
+	f := finding{v: v, id: identify(v.Package, image)}
+	for _, id := range append([]string{v.ID}, v.Aliases...) {
+		if id = strings.ToUpper(strings.TrimSpace(id)); id != "" && !slices.Contains(f.ids, id) {
+			f.ids = append(f.ids, id)
+		}
+	}
+	return f
+}
+
+// ordered puts the documents into an order of their own, so that the caller's does
+// not matter.
+func ordered(docs []Document) []*document {
+	out := make([]*document, 0, len(docs))
+	for _, d := range docs {
+		if d.d != nil {
+			out = append(out, d.d)
+		}
+	}
+	slices.SortStableFunc(out, func(a, b *document) int {
+		return cmp.Or(-cmp.Compare(a.authority, b.authority), cmp.Compare(a.digest, b.digest), cmp.Compare(a.source, b.source))
+	})
+	return out
+}
+
+// run is one decision over all findings.
+type run struct {
+	matcher
+	seen     []tally // by document
+	conflict []string
+}
+
+// candidate is a line that applies to a finding, or came near.
+type candidate struct {
+	entry
+	verdict
+	s  *statement
+	d  *document
+	at time.Time
+}
+
+// decide decides one finding: each CVE that it stands for has to be cleared.
+func (r *run) decide(f *finding) report.Decision {
+	var last report.Decision
+	for i, face := range f.faces() {
+		d := r.decideFace(f, face)
+		if d.Status == report.Open {
+			return d
+		}
+		if i == 0 {
+			last = d
+		}
+	}
+	return last
+}
+
+func (r *run) decideFace(f *finding, ids []string) report.Decision {
+	var top, cleared, near *candidate
+	var clash *candidate
+	r.each(f, ids, func(c *candidate) {
+		if c.distance != applies {
+			if near == nil || nearer(c, near) {
+				near = c
+			}
+			return
+		}
+		r.seen[c.doc].applicable.set(c.pos)
+		if top == nil || prevails(c, top) {
+			top = c
+		}
+		if c.s.suppresses() && (cleared == nil || prevails(c, cleared)) {
+			cleared = c
+		}
+	})
+	if top == nil {
+		return r.undecided(f, ids, near)
+	}
+	if !top.s.suppresses() && cleared != nil && cleared.auth == top.auth && (top.at.Equal(cleared.at) || top.at.IsZero()) {
+		clash = cleared
+		r.contradiction(f, top, clash)
+	}
+	if r.opt.policy() == PolicyOff {
+		return r.switchedOff(f, top)
+	}
+	r.seen[top.doc].used.set(top.pos)
+	if !top.s.suppresses() {
+		return r.kept(f, top, cleared, near)
+	}
+	if why := r.refused(f, top); why != "" {
+		return report.Decision{Status: report.Open,
+			Reason:   "A statement clears it but is not accepted: " + why + ".",
+			NearMiss: &report.NearMiss{Statement: r.statement(f, top), Reason: why}}
+	}
+	return r.cleared(f, top)
+}
+
+// each calls fn for every line about one of the ids that names the finding's package
+// or the image, in a deterministic order.
+func (r *run) each(f *finding, ids []string, fn func(*candidate)) {
+	for _, id := range ids {
+		t := r.topics[id]
+		if t == nil {
+			continue
+		}
+		for i := range f.id.names {
+			n := &f.id.names[i]
+			b := t.byName[nameKey{n.typ, n.namespace, n.name}]
+			if b == nil {
+				continue
+			}
+			r.judgeAll(f, b.exact[n.version], fn)
+			r.judgeAll(f, b.loose, fn)
+			r.judgeAll(f, b.all, fn)
+		}
+		r.judgeAll(f, t.whole, fn)
+		r.judgeAll(f, t.other, fn)
+	}
+}
+
+func (r *run) judgeAll(f *finding, entries []entry, fn func(*candidate)) {
+	for _, e := range entries {
+		d := r.docs[e.doc]
+		s := &d.statements[e.pos]
+		fn(&candidate{entry: e, verdict: r.judge(f, e), s: s, d: d, at: d.issued(s)})
+	}
+}
+
+// prevails orders candidates that apply. First authority, then time, then the least
+// permissive; the rest only makes the choice among equals the same every time.
+func prevails(a, b *candidate) bool {
+	return cmp.Or(
+		cmp.Compare(a.auth, b.auth),
+		cmp.Compare(a.when(), b.when()),
+		a.at.Compare(b.at),
+		-cmp.Compare(permissive(a.s), permissive(b.s)),
+		compareTrue(!a.broad, !b.broad),
+		compareTrue(a.name != nil && !a.name.source, b.name != nil && !b.name.source),
+		-compareEntries(a, b),
+	) > 0
+}
+
+// when ranks the kinds of time: a statement without one is taken for the oldest when
+// it would clear a finding, and for the newest when it would not, since nothing shows
+// that it is older.
+func (c *candidate) when() int {
+	switch {
+	case !c.at.IsZero():
+		return 1
+	case c.s.suppresses():
+		return 0
+	default:
+		return 2
+	}
+}
+
+// permissive orders statuses from the least: what is not understood permits nothing.
+func permissive(s *statement) int {
+	switch s.status {
+	case govex.StatusAffected:
+		return 1
+	case govex.StatusUnderInvestigation:
+		return 2
+	case govex.StatusFixed:
+		return 3
+	case govex.StatusNotAffected:
+		return 4
+	default:
+		return 0
+	}
+}
+
+func compareTrue(a, b bool) int {
+	switch {
+	case a == b:
+		return 0
+	case a:
+		return 1
+	default:
+		return -1
+	}
+}
+
+// compareEntries is the total order of lines: documents are in theirs already.
+func compareEntries(a, b *candidate) int {
+	return cmp.Or(cmp.Compare(a.doc, b.doc), cmp.Compare(a.pos, b.pos), cmp.Compare(a.product, b.product),
+		cmp.Compare(a.line, b.line))
+}
+
+// nearer orders the lines that did not apply: the least distance first, those that
+// would have cleared before those that would not, then the newest.
+func nearer(a, b *candidate) bool {
+	return cmp.Or(
+		-cmp.Compare(a.distance, b.distance),
+		compareTrue(a.s.suppresses(), b.s.suppresses()),
+		cmp.Compare(a.d.authority, b.d.authority),
+		a.at.Compare(b.at),
+		-compareEntries(a, b),
+	) > 0
+}

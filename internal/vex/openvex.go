@@ -1,0 +1,231 @@
+package vex
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	govex "github.com/openvex/go-vex/pkg/vex"
+)
+
+// The wire forms of OpenVEX v0.2.0, with the looser v0.0.1 read into them: there a
+// vulnerability is a string, a product is a string, subcomponents belong to the
+// statement, and the version is a string.
+type (
+	wireVulnerability govex.Vulnerability
+
+	wireComponent govex.Component
+
+	wireProduct struct {
+		component     govex.Component
+		subcomponents []wireComponent
+	}
+
+	wireVersion int
+
+	// wireTime is RFC 3339, or empty, as go-vex writes a time that it does not have.
+	wireTime struct{ time.Time }
+
+	wireStatement struct {
+		ID              string              `json:"@id"`
+		Vulnerability   wireVulnerability   `json:"vulnerability"`
+		Timestamp       wireTime            `json:"timestamp"`
+		LastUpdated     wireTime            `json:"last_updated"`
+		Products        []wireProduct       `json:"products"`
+		Subcomponents   []wireComponent     `json:"subcomponents"` // v0.0.1
+		Status          govex.Status        `json:"status"`
+		StatusNotes     string              `json:"status_notes"`
+		Justification   govex.Justification `json:"justification"`
+		ImpactStatement string              `json:"impact_statement"`
+		ActionStatement string              `json:"action_statement"`
+	}
+
+	wireMeta struct {
+		ID          string      `json:"@id"`
+		Context     any         `json:"@context"`
+		Author      string      `json:"author"`
+		Timestamp   wireTime    `json:"timestamp"`
+		LastUpdated wireTime    `json:"last_updated"`
+		Version     wireVersion `json:"version"`
+	}
+)
+
+func isJSONString(b []byte) bool { return len(b) > 0 && b[0] == '"' }
+
+func (v *wireVulnerability) UnmarshalJSON(b []byte) error {
+	if isJSONString(b) {
+		return json.Unmarshal(b, &v.Name)
+	}
+	return json.Unmarshal(b, (*govex.Vulnerability)(v))
+}
+
+func (c *wireComponent) UnmarshalJSON(b []byte) error {
+	if isJSONString(b) {
+		return json.Unmarshal(b, &c.ID)
+	}
+	return json.Unmarshal(b, (*govex.Component)(c))
+}
+
+func (p *wireProduct) UnmarshalJSON(b []byte) error {
+	if isJSONString(b) {
+		return json.Unmarshal(b, &p.component.ID)
+	}
+	var w struct {
+		govex.Component
+		Subcomponents []wireComponent `json:"subcomponents"`
+	}
+	if err := json.Unmarshal(b, &w); err != nil {
+		return err
+	}
+	p.component, p.subcomponents = w.Component, w.Subcomponents
+	return nil
+}
+
+func (t *wireTime) UnmarshalJSON(b []byte) error {
+	if string(b) == "null" || string(b) == `""` {
+		return nil
+	}
+	return t.Time.UnmarshalJSON(b)
+}
+
+func (v *wireVersion) UnmarshalJSON(b []byte) error {
+	s := strings.Trim(string(b), `"`)
+	if n, err := strconv.Atoi(s); err == nil {
+		*v = wireVersion(n)
+	} // v0.0.1 allows any text, and nothing rests on it
+	return nil
+}
+
+// parseOpenVEX reads a document statement by statement, so that a large feed is never
+// held twice.
+func parseOpenVEX(data []byte) (*document, error) {
+	dec := json.NewDecoder(bytes.NewReader(data))
+	if _, err := dec.Token(); err != nil {
+		return nil, fmt.Errorf("read the OpenVEX document: %w", err)
+	}
+	b := newBuilder()
+	head := map[string]json.RawMessage{}
+	seen := false
+	for dec.More() {
+		key, err := dec.Token()
+		if err != nil {
+			return nil, fmt.Errorf("read the OpenVEX document: %w", err)
+		}
+		name, _ := key.(string)
+		if name != "statements" {
+			var raw json.RawMessage
+			if err := dec.Decode(&raw); err != nil {
+				return nil, fmt.Errorf("read %q of the OpenVEX document: %w", clip(name), err)
+			}
+			if _, twice := head[name]; twice {
+				return nil, fmt.Errorf("the OpenVEX document has %q twice", clip(name))
+			}
+			head[name] = raw
+			continue
+		}
+		if seen {
+			return nil, errors.New(`the OpenVEX document has "statements" twice`)
+		}
+		seen = true
+		if err := readStatements(dec, b); err != nil {
+			return nil, err
+		}
+	}
+	if !seen {
+		return nil, errors.New("the OpenVEX document has no statements")
+	}
+	return finishOpenVEX(b, head)
+}
+
+func readStatements(dec *json.Decoder, b *builder) error {
+	open, err := dec.Token()
+	if err != nil {
+		return fmt.Errorf("read the statements: %w", err)
+	}
+	if open == nil {
+		return nil // "statements": null
+	}
+	if open != json.Delim('[') {
+		return errors.New("statements is not a list")
+	}
+	for n := 1; dec.More(); n++ {
+		var w wireStatement
+		if err := dec.Decode(&w); err != nil {
+			return fmt.Errorf("read statement %d: %w", n, err)
+		}
+		if err := b.addOpenVEX(&w); err != nil {
+			return fmt.Errorf("statement %d: %w", n, err)
+		}
+	}
+	_, err = dec.Token()
+	return err
+}
+
+func finishOpenVEX(b *builder, head map[string]json.RawMessage) (*document, error) {
+	raw, err := json.Marshal(head)
+	if err != nil {
+		return nil, fmt.Errorf("read the head of the OpenVEX document: %w", err)
+	}
+	var m wireMeta
+	if err := json.Unmarshal(raw, &m); err != nil {
+		return nil, fmt.Errorf("read the head of the OpenVEX document: %w", err)
+	}
+	d := &document{statements: b.statements}
+	d.meta = meta{id: m.ID, author: m.Author, version: int(m.Version), format: "OpenVEX"}
+	d.timestamp, d.updated = m.Timestamp.UTC(), m.LastUpdated.UTC()
+	return d, nil
+}
+
+// addOpenVEX turns a statement as written into ours.
+func (b *builder) addOpenVEX(w *wireStatement) error {
+	s := statement{
+		id: b.keep(w.ID), status: w.Status, justification: w.Justification,
+		impact: b.keep(w.ImpactStatement), action: b.keep(w.ActionStatement), notes: b.keep(w.StatusNotes),
+		stated: w.LastUpdated.UTC(),
+	}
+	if s.stated.IsZero() || w.Timestamp.After(s.stated) {
+		s.stated = w.Timestamp.UTC()
+	}
+	v := govex.Vulnerability(w.Vulnerability)
+	aliases := make([]string, 0, len(v.Aliases)+1)
+	aliases = append(aliases, lastSegment(v.ID))
+	for _, a := range v.Aliases {
+		aliases = append(aliases, string(a))
+	}
+	b.nameVulnerability(&s, string(v.Name), aliases)
+	for i := range w.Products {
+		p := b.component(&w.Products[i].component)
+		subs := w.Products[i].subcomponents
+		if len(subs) == 0 {
+			subs = w.Subcomponents
+		}
+		for j := range subs {
+			within := b.component((*govex.Component)(&subs[j]))
+			if len(within.called) == 0 {
+				within.called = []string{"(a component without a name)"}
+			}
+			p.within = append(p.within, within.called...)
+		}
+		s.products = append(s.products, p)
+	}
+	return b.add(s)
+}
+
+// component collects what a component is called.
+func (b *builder) component(c *govex.Component) product {
+	var p product
+	if c.ID != "" {
+		p.called = append(p.called, b.keep(c.ID))
+	}
+	if id := c.Identifiers[govex.PURL]; id != "" && id != c.ID {
+		p.called = append(p.called, b.keep(id))
+	}
+	if h := string(c.Hashes[govex.SHA256]); h != "" {
+		p.hashes = append(p.hashes, b.keep(lower(h)))
+	}
+	return p
+}

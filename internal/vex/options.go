@@ -1,0 +1,93 @@
+package vex
+
+import (
+	"time"
+
+	"github.com/imagegate/imagegate/internal/fault"
+	"github.com/imagegate/imagegate/internal/report"
+)
+
+// Policy says whose statements may suppress at all.
+type Policy string
+
+// Verified is the default: signed documents and files that the user named. Any takes
+// unsigned documents too, Off takes none.
+const (
+	PolicyVerified Policy = "verified"
+	PolicyAny      Policy = "any"
+	PolicyOff      Policy = "off"
+)
+
+// Unversioned says where a product without a version may suppress.
+type Unversioned string
+
+// Strict is the default: only in the image's own signed document, and only in a
+// statement that names no version at all. OwnImage takes every one in the image's own
+// document or under a product that is this image, Any every one.
+const (
+	UnversionedStrict   Unversioned = "strict"
+	UnversionedOwnImage Unversioned = "own-image"
+	UnversionedAny      Unversioned = "any"
+)
+
+// Options configure [Decide]. The zero value is the strict default.
+type Options struct {
+	// Policy is "verified" when empty.
+	Policy Policy
+	// Unversioned is "strict" when empty.
+	Unversioned Unversioned
+	// Now is the time of the run, for the age of statements. Zero: ages are not told.
+	Now time.Time
+	// MaxAge is the age from which a statement counts as stale. 0: none does. A stale
+	// statement still decides; the policy may object to it.
+	MaxAge time.Duration
+	// Accept says which suppressing statements are accepted. Empty: all.
+	Accept []AcceptRule
+}
+
+func (o *Options) policy() Policy {
+	if o.Policy == "" {
+		return PolicyVerified
+	}
+	return o.Policy
+}
+
+func (o *Options) unversioned() Unversioned {
+	if o.Unversioned == "" {
+		return UnversionedStrict
+	}
+	return o.Unversioned
+}
+
+// Validate refuses values that do not exist.
+func (o *Options) Validate() error {
+	switch o.policy() {
+	case PolicyVerified, PolicyAny, PolicyOff:
+	default:
+		return fault.Usagef("read vex-policy", "use verified, any or off", "unknown value %q", o.Policy)
+	}
+	switch o.unversioned() {
+	case UnversionedStrict, UnversionedOwnImage, UnversionedAny:
+	default:
+		return fault.Usagef("read vex-unversioned", "use strict, own-image or any", "unknown value %q", o.Unversioned)
+	}
+	return nil
+}
+
+// Result is what [Decide] found.
+type Result struct {
+	// Vulnerabilities are the findings as given, in the order given, each with its
+	// Decision.
+	Vulnerabilities []report.Vulnerability
+	// Documents has one row for each document, in the order given.
+	Documents []report.VEXDocument
+	// Warnings are contradictions between documents and the like, sorted and distinct.
+	Warnings []string
+}
+
+// The origins of a package in a derived image: report.Package.Origin.
+const (
+	OriginBase     = "base"
+	OriginApp      = "app"
+	OriginUnproven = "unproven"
+)

@@ -1,0 +1,124 @@
+package vex
+
+import (
+	"fmt"
+	"math/bits"
+	"slices"
+
+	"github.com/imagegate/imagegate/internal/report"
+)
+
+// set is a set of small numbers.
+type set []uint64
+
+func (s *set) set(n uint32) {
+	for uint32(len(*s)) <= n/64 {
+		*s = append(*s, 0)
+	}
+	(*s)[n/64] |= 1 << (n % 64)
+}
+
+func (s set) count() int {
+	n := 0
+	for _, w := range s {
+		n += bits.OnesCount64(w)
+	}
+	return n
+}
+
+// tally is what became of the statements of one document.
+type tally struct{ applicable, used set }
+
+// rows are the report's rows, in the order of docs.
+func (r *run) rows(docs []Document) []report.VEXDocument {
+	at := map[*document]int{}
+	for i, d := range r.docs {
+		at[d] = i
+	}
+	out := make([]report.VEXDocument, 0, len(docs))
+	for _, doc := range docs {
+		d := doc.d
+		if d == nil {
+			out = append(out, report.VEXDocument{State: StateRejected, Trust: report.TrustUnverified, Reason: "no document was read"})
+			continue
+		}
+		t := &r.seen[at[d]]
+		row := report.VEXDocument{
+			ID: d.id, Digest: d.digest, Source: d.source, State: StateUnused, Author: d.author,
+			Version: d.version, Signer: d.signer, Trust: d.trust(), Statements: len(d.statements),
+			Applicable: t.applicable.count(), Used: t.used.count(), OverBroad: d.census.broad,
+			Contradictory: d.census.contradictory, Duplicate: d.census.duplicate,
+			Format: d.format, Undated: d.census.undated, ReusedIDs: d.census.reused,
+			Stale: d.stale(r.opt),
+		}
+		if !d.timestamp.IsZero() {
+			ts := d.timestamp
+			row.Timestamp = &ts
+		}
+		if row.Used > 0 {
+			row.State = StateUsed
+		} else {
+			row.Reason = r.unusedBecause(d, &row)
+		}
+		out = append(out, row)
+	}
+	return out
+}
+
+// unusedBecause says why a document decided nothing.
+func (r *run) unusedBecause(d *document, row *report.VEXDocument) string {
+	switch {
+	case r.opt.policy() == PolicyOff:
+		return "vex-policy is off"
+	case d.authority == unverified && r.opt.policy() != PolicyAny:
+		return "unsigned, or its signature did not verify"
+	case !r.concerns(d):
+		return "not about this image"
+	case row.Applicable > 0:
+		return "other statements decided"
+	default:
+		return "no statement is about a finding"
+	}
+}
+
+// concerns reports whether a document can be about the image at all.
+func (r *run) concerns(d *document) bool {
+	for s := range d.subjects {
+		if r.names.digests[s] || r.names.based[s] {
+			return true
+		}
+	}
+	for repo := range d.repos {
+		if r.names.repos[repo] || r.names.base[repo] {
+			return true
+		}
+	}
+	return d.subjects == nil && d.repos == nil
+}
+
+// stale counts the suppressing statements older than Options.MaxAge.
+func (d *document) stale(opt *Options) int {
+	if opt.MaxAge <= 0 || opt.Now.IsZero() {
+		return 0
+	}
+	n, limit := 0, opt.Now.Add(-opt.MaxAge)
+	for i := range d.statements {
+		if at := d.issued(&d.statements[i]); d.statements[i].suppresses() && !at.IsZero() && at.Before(limit) {
+			n++
+		}
+	}
+	return n
+}
+
+// contradiction remembers that two documents, or two statements of one, say opposite
+// things of a finding at the same time.
+func (r *run) contradiction(f *finding, kept, cleared *candidate) {
+	r.conflict = append(r.conflict, fmt.Sprintf("%s in %s %s: %s says %s and %s says %s with equal authority and time; it is not suppressed",
+		clip(f.v.ID), clip(f.v.Package.Name), clip(f.v.Package.Version),
+		cleared.d.source, clip(string(cleared.s.status)), kept.d.source, clip(string(kept.s.status))))
+}
+
+func (r *run) warnings() []string {
+	slices.Sort(r.conflict)
+	return slices.Compact(r.conflict)
+}

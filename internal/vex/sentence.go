@@ -1,0 +1,207 @@
+package vex
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	govex "github.com/openvex/go-vex/pkg/vex"
+
+	"github.com/imagegate/imagegate/internal/report"
+)
+
+// The decisions in words. Text of documents is quoted short and as it is: renderers
+// neutralise it for their format.
+
+// cleared is the decision of a finding that is suppressed.
+func (r *run) cleared(f *finding, c *candidate) report.Decision {
+	st := r.statement(f, c)
+	reason := string(c.s.status)
+	if c.s.justification != "" {
+		reason += " (" + string(c.s.justification) + ")"
+	}
+	reason += r.stated(c)
+	if said := firstOf(c.s.impact, c.s.notes); said != "" {
+		reason += ": " + strings.TrimRight(clip(said), ".")
+	}
+	if c.broad {
+		reason += "; the product has no version, so this is over-broad"
+	}
+	return report.Decision{Status: report.Suppressed, Reason: reason + ".", Source: c.d.source, Statement: &st}
+}
+
+// kept is the decision of a finding whose newest statement does not clear it.
+func (r *run) kept(f *finding, top, cleared, near *candidate) report.Decision {
+	st := r.statement(f, top)
+	d := report.Decision{Status: report.Open, Source: top.d.source, Statement: &st}
+	switch top.s.status {
+	case govex.StatusAffected:
+		d.Reason = "affected" + r.stated(top)
+		if said := firstOf(top.s.action, top.s.notes); said != "" {
+			d.Reason += ": " + strings.TrimRight(clip(said), ".")
+		}
+	case govex.StatusUnderInvestigation:
+		d.Reason = "under_investigation" + r.since(top)
+		if top.s.notes != "" {
+			d.Reason += ": " + strings.TrimRight(clip(top.s.notes), ".")
+		}
+	default:
+		d.Reason = "a statement" + r.stated(top) + " is not understood: " + top.s.invalid
+	}
+	d.Reason += "."
+	switch {
+	case cleared != nil:
+		d.NearMiss = &report.NearMiss{Statement: r.statement(f, cleared), Reason: overtaken(cleared, top)}
+		d.Reason += " " + sentence(d.NearMiss.Reason)
+	case near != nil && near.s.suppresses() && near.distance < otherPackage:
+		d.NearMiss = &report.NearMiss{Statement: r.statement(f, near), Reason: near.why}
+	}
+	return d
+}
+
+// overtaken says why a statement that would clear a finding lost to another.
+func overtaken(lost, top *candidate) string {
+	status := string(top.s.status)
+	switch {
+	case top.auth > lost.auth:
+		return fmt.Sprintf("%s is outranked by %s, which says %s", lost.d.source, top.d.source, clip(status))
+	case top.at.IsZero() || lost.at.IsZero():
+		return fmt.Sprintf("contradicted by %s, and which is newer cannot be told", clip(status))
+	case top.at.Equal(lost.at):
+		return fmt.Sprintf("contradicted on the same date by %s", clip(status))
+	default:
+		return fmt.Sprintf("superseded on %s by %s", day(top.at), clip(status))
+	}
+}
+
+// undecided is the decision of a finding that no statement is about.
+func (r *run) undecided(f *finding, ids []string, near *candidate) report.Decision {
+	d := report.Decision{Status: report.Open}
+	switch {
+	case r.opt.policy() == PolicyOff:
+		d.Reason = "VEX is switched off (vex-policy off)."
+	case len(r.docs) == 0:
+		d.Reason = "No VEX document was read."
+	case near == nil:
+		d.Reason = fmt.Sprintf("No statement about %s in %s.", clip(f.named(ids)), counted(len(r.docs), "document"))
+	case near.distance == otherPackage:
+		d.Reason = fmt.Sprintf("No statement about %s in %s: %s.", clip(f.named(ids)), clip(f.v.Package.Name), near.why)
+	default:
+		d.Reason = "No statement applies; the nearest does not because " + near.why + "."
+	}
+	if near != nil {
+		d.NearMiss = &report.NearMiss{Statement: r.statement(f, near), Reason: near.why}
+	}
+	return d
+}
+
+func (r *run) switchedOff(f *finding, top *candidate) report.Decision {
+	return report.Decision{Status: report.Open, Reason: "VEX is switched off (vex-policy off).",
+		NearMiss: &report.NearMiss{Statement: r.statement(f, top), Reason: "vex-policy is off"}}
+}
+
+// named is the id to use in a sentence: for one CVE of several, that CVE.
+func (f *finding) named(ids []string) string {
+	for _, id := range ids {
+		if len(ids) < len(f.ids) && isCVE(id) && id != f.ids[0] {
+			return f.v.ID + " (" + id + ")"
+		}
+	}
+	return f.v.ID
+}
+
+func (r *run) stated(c *candidate) string {
+	var b strings.Builder
+	if c.d.author != "" {
+		b.WriteString(", says " + clip(c.d.author))
+	}
+	if !c.at.IsZero() {
+		b.WriteString(" on " + day(c.at))
+	}
+	if c.d.signer != "" {
+		b.WriteString(", signed by " + clip(c.d.signer))
+	}
+	return b.String()
+}
+
+// since tells the clock of an investigation.
+func (r *run) since(c *candidate) string {
+	if c.at.IsZero() {
+		return ", nothing tells since when"
+	}
+	s := " since " + day(c.at)
+	if !r.opt.Now.IsZero() && r.opt.Now.After(c.at) {
+		s += fmt.Sprintf(" (%s)", counted(int(r.opt.Now.Sub(c.at)/(24*time.Hour)), "day"))
+	}
+	return s
+}
+
+// statement is the report's form of a line, with how it was met.
+func (r *run) statement(f *finding, c *candidate) report.Statement {
+	st := report.Statement{
+		ID: c.s.id, Status: string(c.s.status), Justification: string(c.s.justification),
+		ImpactStatement: c.s.impact, ActionStatement: c.s.action, StatusNotes: c.s.notes,
+		Vulnerability: c.s.vulnerability, Product: r.productText(c), OverBroad: c.broad,
+		Document: c.d.digest, DocumentID: c.d.id, Author: c.d.author, Signer: c.d.signer, Trust: c.d.trust(),
+	}
+	if !c.at.IsZero() {
+		at := c.at
+		st.Timestamp = &at
+	}
+	if c.distance == applies || c.distance < otherPart {
+		st.Matched = r.describe(f, c.entry, &c.verdict)
+		if said := strings.ToUpper(c.s.vulnerability); said != strings.ToUpper(f.v.ID) {
+			st.Matched = fmt.Sprintf("%s is %s; %s", clip(c.s.vulnerability), clip(f.v.ID), st.Matched)
+		}
+	}
+	return st
+}
+
+// productText is the product line as written; a subcomponent is shown in its product.
+func (r *run) productText(c *candidate) string {
+	p := &c.s.products[c.product]
+	whole := "(unnamed product)"
+	if len(p.called) > 0 {
+		whole = p.called[0]
+	} else if len(p.hashes) > 0 {
+		whole = "sha256:" + strings.TrimPrefix(p.hashes[0], "sha256:")
+	}
+	switch {
+	case c.line == wholeImage:
+		return whole
+	case c.line == notPURL && c.imageLine && len(p.within) > 0:
+		return whole + " > " + p.within[0]
+	case c.line == notPURL:
+		return whole
+	case c.imageLine:
+		return whole + " > " + r.texts[c.line]
+	default:
+		return r.texts[c.line]
+	}
+}
+
+func day(t time.Time) string { return t.UTC().Format(time.DateOnly) }
+
+func firstOf(list ...string) string {
+	for _, s := range list {
+		if s != "" {
+			return s
+		}
+	}
+	return ""
+}
+
+// sentence makes a clause a sentence.
+func sentence(s string) string {
+	if s == "" {
+		return ""
+	}
+	return strings.ToUpper(s[:1]) + s[1:] + "."
+}
+
+func counted(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
