@@ -1,0 +1,253 @@
+package attest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/imagegate/imagegate/internal/report"
+)
+
+// kind is what a manifest holds.
+type kind int
+
+const (
+	kindOther     kind = iota
+	kindStatement      // bare in-toto statement; its signatures are referrers of the manifest
+	kindSignature      // cosign simple signing over the image itself
+)
+
+// candidate is one thing that may become an attestation: one layer of one manifest.
+type candidate struct {
+	obj   *object
+	kind  kind
+	layer v1.Descriptor
+	blob  *blob
+	sigs  []*sigRef
+	// lookup is why signatures could not be looked for everywhere; nil when they were.
+	lookup error
+}
+
+// sigRef is one signature that was found for a candidate.
+type sigRef struct {
+	obj   *object
+	layer v1.Descriptor
+	blob  *blob
+}
+
+// kindOf sorts a manifest by what it says of itself; the bytes are held to it later.
+func kindOf(o *object) kind {
+	m := o.man
+	if m.ArtifactType == mediaStatement || m.ArtifactType == artifactBuildKit || o.sightings[0].inIndex {
+		return kindStatement
+	}
+	if m.ArtifactType == artifactSignature || string(m.Config.MediaType) == artifactSignature {
+		return kindSignature
+	}
+	for _, l := range m.Layers {
+		switch string(l.MediaType) {
+		case mediaSimpleSigning:
+			return kindSignature
+		case mediaStatement:
+			return kindStatement
+		}
+	}
+	return kindOther
+}
+
+// candidates makes candidates of the manifests that were found. A manifest that could
+// not be read is one too: it is reported, not forgotten.
+func (r *verification) candidates(found []*object) []*candidate {
+	var out []*candidate
+	for _, o := range found {
+		if o.err != nil {
+			if o.sightings[0].tag == "" || !errors.Is(o.err, fs.ErrNotExist) {
+				out = append(out, &candidate{obj: o})
+			}
+			continue
+		}
+		k := kindOf(o)
+		switch k {
+		case kindOther:
+			r.log.Debug("left alone", "manifest", o.digest.String(), "artifactType", o.man.ArtifactType)
+		case kindStatement, kindSignature:
+			layers := o.man.Layers
+			if len(layers) == 0 {
+				out = append(out, &candidate{obj: o, kind: k})
+			}
+			if k == kindStatement && len(layers) > 1 && !manyStatements(o) {
+				layers = layers[:1] // bindStatement refuses it
+			}
+			for _, l := range layers {
+				c := &candidate{obj: o, kind: k, layer: l}
+				if k == kindSignature {
+					c.blob = r.payloadOf(o, l)
+					c.sigs = []*sigRef{{obj: o, layer: l, blob: c.blob}}
+				} else {
+					c.blob = &blob{desc: l, max: r.lim.statement, name: "MaxStatement", stores: storesOf(o.sightings)}
+				}
+				out = append(out, c)
+			}
+		}
+	}
+	return out
+}
+
+// manyStatements reports whether a manifest may hold several statements: BuildKit's.
+func manyStatements(o *object) bool {
+	return o.sightings[0].inIndex || o.man.ArtifactType == artifactBuildKit
+}
+
+func (r *verification) payloadOf(o *object, l v1.Descriptor) *blob {
+	return &blob{desc: l, max: r.lim.payload, name: "MaxPayload", stores: storesOf(o.sightings)}
+}
+
+// signatures finds the signatures of the bare statements: the referrers of each
+// attestation manifest in every store, and where there are none the .sig tag.
+func (r *verification) signatures(ctx context.Context, candidates []*candidate) {
+	byManifest := map[v1.Hash][]*candidate{}
+	var order []v1.Hash
+	for _, c := range candidates {
+		if c.kind == kindStatement && c.obj.err == nil {
+			if byManifest[c.obj.digest] == nil {
+				order = append(order, c.obj.digest)
+			}
+			byManifest[c.obj.digest] = append(byManifest[c.obj.digest], c)
+		}
+	}
+	found := r.findSignatures(ctx, order)
+	for d, f := range found {
+		for _, c := range byManifest[d] {
+			c.lookup = f.err
+			for _, o := range f.objects {
+				c.sigs = append(c.sigs, r.sigRefs(o)...)
+			}
+		}
+	}
+}
+
+// sigRefs are the signatures of one signature manifest.
+func (r *verification) sigRefs(o *object) []*sigRef {
+	if o.err != nil || len(o.man.Layers) == 0 {
+		return []*sigRef{{obj: o}}
+	}
+	var out []*sigRef
+	for _, l := range o.man.Layers {
+		out = append(out, &sigRef{obj: o, layer: l, blob: r.payloadOf(o, l)})
+	}
+	return out
+}
+
+// signed are the signature manifests of one attestation manifest.
+type signed struct {
+	objects []*object
+	err     error
+}
+
+func (r *verification) findSignatures(ctx context.Context, manifests []v1.Hash) map[v1.Hash]*signed {
+	out := map[v1.Hash]*signed{}
+	var ask, tags []listing
+	for _, d := range manifests {
+		for s := range r.read.stores {
+			ask = append(ask, listing{store: s, subject: d})
+		}
+	}
+	r.ask(ctx, ask)
+	with := map[v1.Hash]bool{}
+	for _, l := range ask {
+		use, _, _ := r.considered(l)
+		with[l.subject] = with[l.subject] || len(use) > 0
+	}
+	for _, d := range manifests {
+		for s := range r.read.stores {
+			if !with[d] {
+				tags = append(tags, listing{store: s, subject: d, tag: tagOf(d, ".sig")})
+			}
+		}
+	}
+	r.ask(ctx, tags)
+	ask = append(ask, tags...)
+	r.probeSignatures(ask, len(manifests))
+
+	var all []*object
+	sets := map[v1.Hash]*objects{}
+	for _, d := range manifests {
+		sets[d] = newObjects()
+		out[d] = &signed{}
+	}
+	for _, l := range ask {
+		if l.err != nil && !errors.Is(l.err, fs.ErrNotExist) && !errors.Is(l.err, errors.ErrUnsupported) {
+			out[l.subject].err = errors.Join(out[l.subject].err, fmt.Errorf("%s: %w", r.read.stores[l.store].Name(), l.err))
+		}
+		r.collect(sets[l.subject], l)
+	}
+	for _, d := range manifests {
+		out[d].objects = sets[d].sorted()
+		all = append(all, out[d].objects...)
+	}
+	r.read.manifests(ctx, all)
+	return out
+}
+
+// probeSignatures sums up, for each store, the questions about signatures: one probe
+// for each attestation would bury the rest.
+func (r *verification) probeSignatures(ask []listing, manifests int) {
+	if manifests == 0 {
+		return
+	}
+	for s, store := range r.read.stores {
+		p := report.Probe{
+			Store: store.Name(), Asked: fmt.Sprintf("signatures of %d attestation manifests", manifests),
+			State: report.ProbeNone, Platform: r.subject.Platform,
+		}
+		failed, unsupported, asked := 0, 0, 0
+		for _, l := range ask {
+			if l.store != s {
+				continue
+			}
+			asked++
+			one := r.probe(l)
+			p.Found += one.Found
+			switch one.State {
+			case report.ProbeFailed:
+				if failed++; failed == 1 {
+					p.Reason = one.Asked + ": " + one.Reason
+				}
+			case report.ProbeUnsupported:
+				unsupported++
+			}
+		}
+		switch {
+		case failed > 0:
+			p.State = report.ProbeFailed
+			p.Reason = fmt.Sprintf("%d of %d questions failed, the first: %s", failed, asked, p.Reason)
+		case p.Found > 0:
+			p.State = report.ProbeFound
+		case unsupported == asked:
+			p.State = report.ProbeUnsupported
+		}
+		r.probes = append(r.probes, p)
+	}
+}
+
+// blobsOf are the blobs to read, statements and payloads alike, each once.
+func blobsOf(candidates []*candidate) []*blob {
+	var out []*blob
+	seen := map[*blob]bool{}
+	add := func(b *blob) {
+		if b != nil && !seen[b] {
+			seen[b] = true
+			out = append(out, b)
+		}
+	}
+	for _, c := range candidates {
+		add(c.blob)
+		for _, s := range c.sigs {
+			add(s.blob)
+		}
+	}
+	return out
+}

@@ -1,0 +1,251 @@
+package attest
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/sigstore/sigstore-go/pkg/root"
+	"github.com/sigstore/sigstore-go/pkg/verify"
+	"github.com/sigstore/sigstore/pkg/signature/options"
+
+	"github.com/imagegate/imagegate/internal/attest/trust"
+)
+
+// grade is how far one signature came. The order matters: the best one decides.
+type grade int
+
+const (
+	none    grade = iota // there is no signature
+	unknown              // it may be genuine, but nobody known made it
+	bad                  // it contradicts itself, its log entry or what it signs
+	good                 // a trusted signer made it
+)
+
+// outcome is the judgement on one signature.
+type outcome struct {
+	grade    grade
+	reason   string
+	signer   string
+	log      string
+	signedAt time.Time
+	key      *trust.Key      // set when a key made it
+	identity *trust.Identity // set when an identity matched
+	root     *trust.Root
+	logged   bool
+}
+
+func unknownf(format string, args ...any) outcome {
+	return outcome{grade: unknown, reason: fmt.Sprintf(format, args...)}
+}
+
+func badf(format string, args ...any) outcome {
+	return outcome{grade: bad, reason: fmt.Sprintf(format, args...)}
+}
+
+// checker judges signatures against one set of signers.
+type checker struct {
+	active, refused []*keyVerifier
+	identities      []trust.Identity
+	roots           []*trust.Root
+	log             trust.LogPolicy
+	hint            string
+	now             time.Time
+}
+
+func newChecker(row trust.Row, roots []*trust.Root, log trust.LogPolicy, now time.Time) (*checker, error) {
+	c := &checker{identities: row.Identities, roots: roots, log: cmp.Or(log, row.Log, trust.LogAuto), hint: row.Hint, now: now}
+	add := func(k trust.Key) error {
+		v, err := newKeyVerifier(k)
+		switch {
+		case err != nil:
+			return err
+		case k.Inactive != "":
+			c.refused = append(c.refused, v)
+		default:
+			c.active = append(c.active, v)
+		}
+		return nil
+	}
+	for _, k := range row.Keys {
+		if err := add(k); err != nil {
+			return nil, err
+		}
+	}
+	builtin, err := trust.BuiltinKeys()
+	if err != nil {
+		return nil, err
+	}
+	for _, k := range builtin { // known, so that it is refused by name
+		if k.Inactive != "" {
+			if err := add(k); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return c, nil
+}
+
+// check judges one signature. A library that panics on hostile bytes makes the
+// signature bad; it does not end the run.
+func (c *checker) check(e *entity) (out outcome) {
+	defer func() {
+		if p := recover(); p != nil {
+			out = badf("the signature made the verifier panic: %v", p)
+		}
+	}()
+	if len(e.sig) == 0 {
+		return badf("the signature is empty")
+	}
+	for _, k := range c.active {
+		if k.made(e) {
+			return c.byKey(e, k)
+		}
+	}
+	for _, k := range c.refused {
+		if k.made(e) {
+			return badf("signed by %s, which is refused: %s", k.key, k.key.Inactive)
+		}
+	}
+	if e.cert != nil {
+		return c.byCertificate(e)
+	}
+	return c.byStranger(e)
+}
+
+// made reports whether the key made the signature.
+func (v *keyVerifier) made(e *entity) bool {
+	if e.digest != nil {
+		return v.VerifySignature(bytes.NewReader(e.sig), bytes.NewReader(nil), options.WithDigest(e.digest)) == nil
+	}
+	return v.VerifySignature(bytes.NewReader(e.sig), bytes.NewReader(e.message())) == nil
+}
+
+// byKey finishes the judgement on a signature that a trusted key made: its log entry,
+// when there is one or one is wanted, and the key's validity.
+func (c *checker) byKey(e *entity, k *keyVerifier) outcome {
+	out := outcome{grade: good, signer: k.key.String(), key: &k.key, reason: "signed by " + k.key.String()}
+	logged := len(e.entries) > 0 && c.log != trust.LogIgnore
+	if !logged && c.log == trust.LogRequire {
+		return badf("signed by %s, but without the transparency-log entry that the policy requires", k.key)
+	}
+	if !logged && len(e.stamps) == 0 {
+		return c.withoutTime(out)
+	}
+	var errs []error
+	for _, r := range c.roots {
+		var opts []verify.VerifierOption
+		if logged {
+			opts = append(opts, verify.WithTransparencyLog(1))
+		}
+		timed := len(e.stamps) > 0 || logged && e.HasInclusionPromise()
+		if timed {
+			opts = append(opts, verify.WithObserverTimestamps(1))
+		} else {
+			opts = append(opts, verify.WithNoObserverTimestamps())
+		}
+		res, err := run(e, withKey{r.Material(), k}, verify.WithoutIdentitiesUnsafe(), opts...)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", r.Source, err))
+			continue
+		}
+		out.root, out.logged = r, logged
+		if logged {
+			out.log = describeLog(e, r)
+			out.reason += "; " + out.log
+		}
+		out.signedAt = earliest(res)
+		if out.signedAt.IsZero() {
+			return c.withoutTime(out)
+		}
+		return out
+	}
+	if !logged { // a timestamp of an authority that nobody here knows proves nothing
+		return c.withoutTime(out)
+	}
+	return badf("signed by %s, but its transparency-log entry does not verify: %v", k.key, errors.Join(errs...))
+}
+
+// withoutTime accepts a signature whose time is not proven, unless its key is valid
+// only for a time and the run is not in it.
+func (c *checker) withoutTime(out outcome) outcome {
+	k := out.key
+	if k.NotBefore.IsZero() && k.NotAfter.IsZero() || !c.now.IsZero() && k.ValidAt(c.now) {
+		return out
+	}
+	return badf("signed by %s, which is valid only from %s to %s, and nothing proves that the signature was made then",
+		k, k.NotBefore.UTC().Format(time.DateOnly), k.NotAfter.UTC().Format(time.DateOnly))
+}
+
+// byStranger explains a signature that no known key made and that names no certificate.
+func (c *checker) byStranger(e *entity) outcome {
+	for _, entry := range e.entries {
+		logged := entry.PublicKey()
+		for _, k := range append(c.active, c.refused...) {
+			if sameKey(logged, k.key.Public()) {
+				return badf("its transparency-log entry names %s, but that key did not make this signature", k.key)
+			}
+		}
+	}
+	for _, k := range c.active {
+		if e.hint != "" && e.hint == k.key.Hint() {
+			return badf("it names %s, but that key did not make this signature", k.key)
+		}
+	}
+	return unknownf("no trusted key made its signature%s", c.next())
+}
+
+// next is the hint of the trust row, or a general one.
+func (c *checker) next() string {
+	switch {
+	case len(c.active) == 0 && len(c.identities) == 0 && c.hint == "":
+		return "; no signer is trusted for this repository: name one with key, or with certificate-identity and certificate-oidc-issuer"
+	case c.hint != "":
+		return "; " + c.hint
+	default:
+		return ""
+	}
+}
+
+// run asks sigstore-go.
+func run(e *entity, material root.TrustedMaterial, id verify.PolicyOption, opts ...verify.VerifierOption) (*verify.VerificationResult, error) {
+	v, err := verify.NewVerifier(material, append(opts, verify.WithoutStatementPredicate())...)
+	if err != nil {
+		return nil, fmt.Errorf("set up the verifier: %w", err)
+	}
+	artifact := verify.WithoutArtifactUnsafe() // DSSE: the subject is compared by parseStatement's reader
+	if e.payloadType == "" {
+		if e.digest != nil {
+			artifact = verify.WithArtifactDigest("sha256", e.digest)
+		} else {
+			artifact = verify.WithArtifact(bytes.NewReader(e.payload))
+		}
+	}
+	return v.Verify(e, verify.NewPolicy(artifact, id))
+}
+
+// describeLog names the entry that was verified: the first of a log that the root knows.
+func describeLog(e *entity, r *trust.Root) string {
+	logs := r.Material().RekorLogs()
+	for _, entry := range e.entries {
+		if l, ok := logs[hex.EncodeToString([]byte(entry.LogKeyID()))]; ok {
+			return fmt.Sprintf("log %s entry %d", strings.TrimPrefix(l.BaseURL, "https://"), entry.LogIndex())
+		}
+	}
+	return ""
+}
+
+// earliest is the first proven time; zero when there is none.
+func earliest(res *verify.VerificationResult) time.Time {
+	var t time.Time
+	for _, s := range res.VerifiedTimestamps {
+		if s.Type != "CurrentTime" && (t.IsZero() || s.Timestamp.Before(t)) {
+			t = s.Timestamp
+		}
+	}
+	return t.UTC()
+}

@@ -1,0 +1,195 @@
+package attest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strings"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/imagegate/imagegate/internal/report"
+)
+
+// tagSuffixes are cosign's tags for a digest: sha256-<hex> and one of these (cosign
+// SIGNATURE_SPEC.md, "Tag-based discovery").
+var tagSuffixes = [...]string{".sig", ".att"}
+
+// listing is the answer of one store about one subject.
+type listing struct {
+	store   int
+	subject v1.Hash
+	tag     string // set when a tag was asked for instead of referrers
+	descs   []v1.Descriptor
+	raw     []byte // the tag's manifest
+	via     string
+	err     error
+}
+
+// discover asks every store about the image and its index, and collects the manifests
+// that were listed, each once. Every question becomes a probe.
+func (r *verification) discover(ctx context.Context) []*object {
+	subjects := []v1.Hash{r.subject.Digest}
+	if r.subject.Index != (v1.Hash{}) && r.subject.Index != r.subject.Digest {
+		subjects = append(subjects, r.subject.Index)
+	}
+	var ask []listing
+	for s := range r.read.stores {
+		for _, d := range subjects {
+			ask = append(ask, listing{store: s, subject: d})
+			for _, suffix := range tagSuffixes {
+				ask = append(ask, listing{store: s, subject: d, tag: tagOf(d, suffix)})
+			}
+		}
+	}
+	r.ask(ctx, ask)
+	found := newObjects()
+	for _, l := range ask {
+		r.probes = append(r.probes, r.probe(l))
+		r.collect(found, l)
+	}
+	r.indexed(found)
+	return found.sorted()
+}
+
+// ask puts all questions, in parallel.
+func (r *verification) ask(ctx context.Context, ask []listing) {
+	r.read.each(len(ask), func(i int) {
+		l, store := &ask[i], r.read.stores[ask[i].store]
+		if l.tag != "" {
+			_, l.raw, l.err = store.Manifest(ctx, l.tag)
+			return
+		}
+		l.descs, l.via, l.err = store.Referrers(ctx, l.subject)
+	})
+}
+
+func tagOf(d v1.Hash, suffix string) string { return d.Algorithm + "-" + d.Hex + suffix }
+
+// probe tells what came of one question, in the words of the report.
+func (r *verification) probe(l listing) report.Probe {
+	p := report.Probe{
+		Store: r.read.stores[l.store].Name(), Asked: "referrers of " + l.subject.String(),
+		State: report.ProbeNone, Platform: r.subject.Platform,
+	}
+	if l.tag != "" {
+		p.Asked = "tag " + l.tag
+	}
+	considered, other, cut := r.considered(l)
+	p.Found = len(considered)
+	if l.tag != "" && l.err == nil {
+		p.Found = 1
+	}
+	switch {
+	case errors.Is(l.err, fs.ErrNotExist):
+	case errors.Is(l.err, errors.ErrUnsupported):
+		p.State, p.Reason = report.ProbeUnsupported, reasonOf(l.err)
+	case l.err != nil:
+		p.State, p.Reason = report.ProbeFailed, reasonOf(l.err)
+	case cut > 0:
+		p.State = report.ProbeFailed
+		p.Reason = fmt.Sprintf("limit MaxReferrers: %d referrers, of which the first %d were considered", len(considered)+cut, len(considered))
+		r.warnings = append(r.warnings, fmt.Sprintf("%s: %s: %s", p.Store, p.Asked, p.Reason))
+	case p.Found > 0:
+		p.State = report.ProbeFound
+	}
+	if l.err == nil && l.via != "" {
+		p.Reason = join(p.Reason, "by "+l.via)
+	}
+	if other > 0 {
+		p.Reason = join(p.Reason, fmt.Sprintf("%d of other artifact types were left alone", other))
+	}
+	return p
+}
+
+// considered returns the descriptors of a listing that may be of use, at most
+// MaxReferrers, how many are of other types, and how many were cut off.
+func (r *verification) considered(l listing) (use []v1.Descriptor, other, cut int) {
+	for _, d := range l.descs {
+		switch {
+		case !relevant(d.ArtifactType) || checkDescriptor(d) != nil:
+			other++
+		case len(use) == r.lim.referrers:
+			cut++
+		default:
+			use = append(use, d)
+		}
+	}
+	return use, other, cut
+}
+
+// collect adds what a listing found.
+func (r *verification) collect(found *objects, l listing) {
+	if l.err != nil {
+		return
+	}
+	if l.tag != "" {
+		d := v1.Descriptor{Digest: digestOf(l.raw), Size: int64(len(l.raw))}
+		o := found.add(sighting{store: l.store, subject: l.subject, desc: d, tag: l.tag})
+		if d.Size > r.lim.manifest {
+			o.err = fmt.Errorf("%w MaxManifest: %d bytes, more than %d", errLimit, d.Size, r.lim.manifest)
+			return
+		}
+		o.raw = l.raw
+		return
+	}
+	use, _, _ := r.considered(l)
+	for _, d := range use {
+		found.add(sighting{store: l.store, subject: l.subject, desc: d})
+	}
+}
+
+// indexed adds the attestation manifests that BuildKit puts into the index beside the
+// platforms (BuildKit, attestation-storage.md). The index was read by digest.
+func (r *verification) indexed(found *objects) {
+	for _, d := range r.index {
+		if d.Annotations[annoReferenceType] != referenceAttest || d.Annotations[annoReferenceOf] != r.subject.Digest.String() {
+			continue
+		}
+		if checkDescriptor(d) != nil {
+			continue
+		}
+		for s := range r.read.stores {
+			found.add(sighting{store: s, subject: r.subject.Digest, desc: d, inIndex: true})
+		}
+	}
+}
+
+// objects are manifests by digest.
+type objects struct{ by map[v1.Hash]*object }
+
+func newObjects() *objects { return &objects{by: map[v1.Hash]*object{}} }
+
+func (s *objects) add(at sighting) *object {
+	o := s.by[at.desc.Digest]
+	if o == nil {
+		o = &object{digest: at.desc.Digest}
+		s.by[at.desc.Digest] = o
+	}
+	o.sightings = append(o.sightings, at)
+	return o
+}
+
+func (s *objects) sorted() []*object {
+	out := make([]*object, 0, len(s.by))
+	for _, o := range s.by {
+		out = append(out, o)
+	}
+	slices.SortFunc(out, func(a, b *object) int { return strings.Compare(a.digest.Hex, b.digest.Hex) })
+	return out
+}
+
+// reasonOf is an error as one line of bounded length.
+func reasonOf(err error) string {
+	text := strings.Join(strings.Fields(strings.ReplaceAll(err.Error(), "\n", "; ")), " ")
+	if len(text) > 600 {
+		text = strings.ToValidUTF8(text[:600], "") + "…"
+	}
+	return text
+}
+
+func join(parts ...string) string {
+	return strings.Join(slices.DeleteFunc(parts, func(s string) bool { return s == "" }), "; ")
+}

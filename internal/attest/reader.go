@@ -1,0 +1,183 @@
+package attest
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"golang.org/x/sync/errgroup"
+)
+
+// errLimit is what passing a bound of [Options] wraps.
+var errLimit = errors.New("limit")
+
+// sighting is one place in which a manifest was listed.
+type sighting struct {
+	store   int           // index into the stores
+	subject v1.Hash       // what it was listed for
+	desc    v1.Descriptor // as listed
+	tag     string        // set when a tag led to it
+	inIndex bool          // set when the image's own index led to it
+}
+
+// object is one manifest, whatever number of places listed it.
+type object struct {
+	digest    v1.Hash
+	sightings []sighting
+	raw       []byte
+	man       *v1.Manifest
+	err       error
+}
+
+// blob is one layer of an object.
+type blob struct {
+	desc   v1.Descriptor
+	max    int64
+	name   string // of the option that bounds it
+	stores []int
+	data   []byte
+	err    error
+}
+
+// reader reads by digest from the stores, within the limits. Admission is decided in
+// one goroutine, before anything is fetched, so that which object meets a limit does
+// not depend on the order of answers.
+type reader struct {
+	stores  []Store
+	lim     limits
+	bytes   int64
+	objects int
+}
+
+func (r *reader) admit(size int64) error {
+	if r.objects++; r.objects > r.lim.objects {
+		return fmt.Errorf("%w MaxObjects: more than %d manifests and blobs", errLimit, r.lim.objects)
+	}
+	if size > r.lim.total-r.bytes {
+		return fmt.Errorf("%w MaxTotal: more than %d bytes in all", errLimit, r.lim.total)
+	}
+	r.bytes += size
+	return nil
+}
+
+// manifests reads those objects that have no bytes yet and parses all of them.
+func (r *reader) manifests(ctx context.Context, objects []*object) {
+	var todo []*object
+	for _, o := range objects {
+		if o.raw != nil || o.err != nil {
+			continue
+		}
+		size := o.sightings[0].desc.Size
+		if size > r.lim.manifest {
+			o.err = fmt.Errorf("%w MaxManifest: it says it has %d bytes, more than %d", errLimit, size, r.lim.manifest)
+		} else if o.err = r.admit(size); o.err == nil {
+			todo = append(todo, o)
+		}
+	}
+	r.each(len(todo), func(i int) { todo[i].raw, todo[i].err = r.manifest(ctx, todo[i]) })
+	for _, o := range objects {
+		if o.err == nil && o.man == nil {
+			o.man, o.err = parseManifest(o.raw, r.lim)
+		}
+	}
+}
+
+// manifest tries the stores that listed the object in turn. One that answers with
+// other bytes does not keep the next from giving the right ones.
+func (r *reader) manifest(ctx context.Context, o *object) ([]byte, error) {
+	var errs []error
+	for _, s := range storesOf(o.sightings) {
+		_, raw, err := r.stores[s].Manifest(ctx, o.digest.String())
+		switch {
+		case err != nil:
+			errs = append(errs, fmt.Errorf("%s: %w", r.stores[s].Name(), err))
+		case int64(len(raw)) > r.lim.manifest:
+			errs = append(errs, fmt.Errorf("%s: %w MaxManifest: %d bytes, more than %d", r.stores[s].Name(), errLimit, len(raw), r.lim.manifest))
+		case digestOf(raw) != o.digest:
+			errs = append(errs, brokenf("%s: the manifest hashes to %s, not to %s", r.stores[s].Name(), digestOf(raw), o.digest))
+		default:
+			return raw, nil
+		}
+	}
+	return nil, errors.Join(errs...)
+}
+
+// blobs reads each blob once, however often its digest is asked for.
+func (r *reader) blobs(ctx context.Context, blobs []*blob) {
+	first := map[v1.Hash]*blob{}
+	var todo, again []*blob
+	for _, b := range blobs {
+		switch {
+		case b.desc.Size > b.max:
+			b.err = fmt.Errorf("%w %s: %d bytes, more than %d; it was not downloaded", errLimit, b.name, b.desc.Size, b.max)
+		case first[b.desc.Digest] != nil:
+			again = append(again, b)
+		default:
+			if b.err = r.admit(b.desc.Size); b.err == nil {
+				first[b.desc.Digest] = b
+				todo = append(todo, b)
+			}
+		}
+	}
+	r.each(len(todo), func(i int) { todo[i].data, todo[i].err = r.blob(ctx, todo[i]) })
+	for _, b := range again {
+		if f := first[b.desc.Digest]; f.desc.Size == b.desc.Size {
+			b.data, b.err = f.data, f.err
+		} else {
+			b.err = brokenf("blob %s is listed with %d and with %d bytes", b.desc.Digest, f.desc.Size, b.desc.Size)
+		}
+	}
+}
+
+func (r *reader) blob(ctx context.Context, b *blob) ([]byte, error) {
+	var errs []error
+	for _, s := range b.stores {
+		data, err := r.stores[s].Blob(ctx, b.desc, b.max)
+		switch {
+		case err != nil:
+			errs = append(errs, fmt.Errorf("%s: %w", r.stores[s].Name(), err))
+		case int64(len(data)) > b.max:
+			errs = append(errs, fmt.Errorf("%s: %w %s: more than %d bytes", r.stores[s].Name(), errLimit, b.name, b.max))
+		case int64(len(data)) != b.desc.Size:
+			errs = append(errs, brokenf("%s: blob %s has %d bytes, its descriptor says %d", r.stores[s].Name(), b.desc.Digest, len(data), b.desc.Size))
+		case digestOf(data) != b.desc.Digest:
+			errs = append(errs, brokenf("%s: the blob hashes to %s, not to %s", r.stores[s].Name(), digestOf(data), b.desc.Digest))
+		default:
+			return data, nil
+		}
+	}
+	return nil, errors.Join(errs...)
+}
+
+// each runs n tasks, at most lim.parallel at a time, and waits for all of them.
+func (r *reader) each(n int, task func(int)) {
+	var g errgroup.Group
+	g.SetLimit(r.lim.parallel)
+	for i := range n {
+		g.Go(func() error {
+			task(i)
+			return nil
+		})
+	}
+	_ = g.Wait() // tasks keep their own errors
+}
+
+func storesOf(sightings []sighting) []int {
+	var out []int
+	seen := map[int]bool{}
+	for _, s := range sightings {
+		if !seen[s.store] {
+			seen[s.store] = true
+			out = append(out, s.store)
+		}
+	}
+	return out
+}
+
+func digestOf(data []byte) v1.Hash {
+	sum := sha256.Sum256(data)
+	return v1.Hash{Algorithm: "sha256", Hex: hex.EncodeToString(sum[:])}
+}
