@@ -1,0 +1,310 @@
+package dockerfile
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/moby/buildkit/frontend/dockerfile/instructions"
+
+	"github.com/imagegate/imagegate/internal/harden/check"
+	"github.com/imagegate/imagegate/internal/harden/script"
+	"github.com/imagegate/imagegate/internal/report"
+)
+
+// verification finds options that switch off the check of certificates and signatures.
+var verification = &rule{
+	Check: check.Check{
+		ID: "HIG-D022", Title: "Certificates and signatures are checked", Kind: check.Dockerfile, Severity: report.High,
+		Why:        "Without the check anyone between the build and the server chooses what is installed.",
+		Remedy:     "Remove the option and install the certificate or key that is missing.",
+		References: check.References{CIS: []string{"4.11"}, NIST: []string{"4.1.5"}, OWASP: []string{"13"}, Aliases: []string{"CKV2_DOCKER_2", "CKV2_DOCKER_3"}},
+		Bad:        "FROM debian:13\nRUN curl -k https://example.com/tool -o /usr/local/bin/tool\nUSER 65532\n",
+		Good:       "FROM debian:13\nRUN curl -fsS https://example.com/tool -o /usr/local/bin/tool\nUSER 65532\n",
+	},
+	run: func(p *pass) {
+		p.f.steps(func(_ *Stage, st *Step) {
+			if e, ok := st.Cmd.(*instructions.EnvCommand); ok {
+				for _, kv := range e.Env {
+					if why := insecureVariable(kv.Key, kv.Value); why != "" {
+						p.Failf(at(st.Line), "ENV %s=%s %s", check.Cut(kv.Key), check.Cut(kv.Value), why)
+					}
+				}
+			}
+			st.walk(func(c script.Command) {
+				for _, a := range c.Assign {
+					k, v, _ := strings.Cut(a, "=")
+					if why := insecureVariable(k, v); why != "" {
+						p.Failf(at(st.Line), "%s %s", check.Cut(a), why)
+					}
+				}
+				if why := insecureCommand(c); why != "" {
+					p.Failf(at(st.Line), "%s", why)
+				}
+			})
+		})
+		p.Passf("no option switches a check off")
+	},
+}
+
+func insecureVariable(key, value string) string {
+	v := strings.ToLower(strings.Trim(value, `"'`))
+	on := v == "1" || v == "true" || v == "yes" || v == "on"
+	switch strings.ToUpper(key) {
+	case "NODE_TLS_REJECT_UNAUTHORIZED", "PYTHONHTTPSVERIFY":
+		if v == "0" {
+			return "switches off the check of certificates"
+		}
+	case "GIT_SSL_NO_VERIFY":
+		if on {
+			return "switches off the check of certificates"
+		}
+	case "NPM_CONFIG_STRICT_SSL", "YARN_STRICT_SSL", "YARN_ENABLE_STRICT_SSL":
+		if v == "false" || v == "0" {
+			return "switches off the check of certificates"
+		}
+	case "PIP_TRUSTED_HOST":
+		if v != "" {
+			return "makes pip trust a host without a certificate"
+		}
+	case "GONOSUMDB", "GONOSUMCHECK":
+	case "GOFLAGS":
+		if strings.Contains(v, "-insecure") {
+			return "makes go fetch over insecure connections"
+		}
+	case "GOINSECURE":
+		if v != "" {
+			return "makes go fetch over insecure connections"
+		}
+	case "GOSUMDB":
+		if v == "off" {
+			return "switches off the checksum database of go"
+		}
+	}
+	return ""
+}
+
+func insecureCommand(c script.Command) string {
+	name, args := c.Name()
+	text := strings.Join(args, " ")
+	switch name {
+	case "curl":
+		for _, a := range args {
+			if a == "--insecure" || a == "--proxy-insecure" || strings.HasPrefix(a, "-") && !strings.HasPrefix(a, "--") && shortFlag(a, 'k') {
+				return "curl " + a + " does not check the certificate"
+			}
+		}
+	case "wget":
+		if has(args, "--no-check-certificate") {
+			return "wget --no-check-certificate does not check the certificate"
+		}
+	case "git":
+		if strings.Contains(strings.ToLower(text), "http.sslverify=false") || strings.Contains(strings.ToLower(text), "http.sslverify false") {
+			return "git does not check the certificate"
+		}
+	case "npm", "yarn", "pnpm":
+		if strings.Contains(text, "strict-ssl false") || strings.Contains(text, "strict-ssl=false") {
+			return name + " does not check the certificate"
+		}
+	case "pip", "pip3", "pip2", "uv":
+		if has(args, "--trusted-host") || has(args, "--allow-insecure-host") {
+			return name + " trusts a host without a certificate"
+		}
+	case "apt-get", "apt":
+		if has(args, "--allow-unauthenticated") || has(args, "--force-yes") || has(args, "--allow-insecure-repositories") ||
+			strings.Contains(text, "Verify-Peer=false") || strings.Contains(text, "AllowInsecureRepositories=true") {
+			return name + " installs without a signature"
+		}
+	case "apk":
+		if has(args, "--allow-untrusted") {
+			return "apk --allow-untrusted installs without a signature"
+		}
+	case "yum", "dnf", "microdnf", "tdnf", "zypper":
+		if has(args, "--nogpgcheck") || has(args, "--no-gpg-checks") || strings.Contains(text, "gpgcheck=0") || strings.Contains(text, "sslverify=false") {
+			return name + " installs without a signature"
+		}
+	case "rpm":
+		if has(args, "--nosignature") || has(args, "--nodigest") {
+			return "rpm installs without a signature"
+		}
+	case "gem":
+		if strings.Contains(text, "ssl_verify_mode: 0") {
+			return "gem does not check the certificate"
+		}
+	case "echo", "printf":
+		if strings.Contains(text, "[trusted=yes]") || strings.Contains(text, "check_certificate = off") {
+			return "a source is written that needs no signature"
+		}
+	}
+	if strings.HasPrefix(name, "python") && has(args, "--trusted-host") {
+		return "pip trusts a host without a certificate"
+	}
+	return ""
+}
+
+// shortFlag finds a letter among combined short options of curl: those that take a
+// value end the run of letters.
+func shortFlag(arg string, want byte) bool {
+	for i := 1; i < len(arg); i++ {
+		if arg[i] == want {
+			return true
+		}
+		if strings.IndexByte("oHdAebuxXTmwCrcDEFKPQtUYyz", arg[i]) >= 0 {
+			return false
+		}
+	}
+	return false
+}
+
+// noSudo finds sudo being installed or used.
+var noSudo = &rule{
+	Check: check.Check{
+		ID: "HIG-D023", Title: "The image does without sudo", Kind: check.Dockerfile, Severity: report.Medium,
+		Why:        "sudo is a setuid program that exists to make root of a user: with it, the non-root user of the image is none.",
+		Remedy:     "Do what needs root before USER, and drop sudo; use gosu or setpriv in an entrypoint that has to change its user.",
+		References: check.References{CIS: []string{"4.8"}, NIST: []string{"4.1.2"}, OWASP: []string{"4"}, Aliases: []string{"DKL-DI-0001", "DL3004", "CKV2_DOCKER_1"}},
+		Bad:        "FROM debian:13\nUSER 65532\nRUN sudo mkdir /data\n",
+		Good:       "FROM debian:13\nRUN mkdir /data\nUSER 65532\n",
+	},
+	run: func(p *pass) {
+		p.f.steps(func(_ *Stage, st *Step) {
+			st.walk(func(c script.Command) {
+				if len(c.Words) > 0 && c.Words[0] == "sudo" {
+					p.Failf(at(st.Line), "sudo is used: %s", check.Quote(strings.Join(c.Words, " ")))
+				}
+				_, pkgs := installs(c)
+				for _, pkg := range pkgs {
+					if n, _, _ := strings.Cut(pkg, "="); n == "sudo" || n == "doas" {
+						p.Failf(at(st.Line), "%s is installed", n)
+					}
+				}
+			})
+		})
+		p.Passf("sudo is neither installed nor used")
+	},
+}
+
+// noSSH finds an SSH server and the port of one.
+var noSSH = &rule{
+	Check: check.Check{
+		ID: "HIG-D024", Title: "The image runs no SSH or Telnet server", Kind: check.Dockerfile, Severity: report.High,
+		Why:        "A login server inside needs keys and users, is one more thing to attack, and leaves changes in a container that no build knows of.",
+		Remedy:     "Remove it; use docker exec, docker debug or kubectl debug.",
+		References: check.References{CIS: []string{"5.7"}, NIST: []string{"4.1.2"}, Aliases: []string{"DL3011", "CKV_DOCKER_1"}},
+		Bad:        "FROM debian:13\nRUN apt-get update && apt-get install -y openssh-server && rm -rf /var/lib/apt/lists/*\nEXPOSE 22\n",
+		Good:       "FROM debian:13\nRUN apt-get update && apt-get install -y openssh-client && rm -rf /var/lib/apt/lists/*\nEXPOSE 8080\n",
+	},
+	run: func(p *pass) {
+		p.f.steps(func(s *Stage, st *Step) {
+			st.walk(func(c script.Command) {
+				_, pkgs := installs(c)
+				for _, pkg := range pkgs {
+					switch n, _, _ := strings.Cut(pkg, "="); n {
+					case "openssh-server", "dropbear", "telnetd", "inetutils-telnetd", "openssh", "telnet-server", "ssh", "dropbear-bin":
+						p.Failf(at(st.Line), "%s is installed", n)
+					}
+				}
+			})
+			if e, ok := st.Cmd.(*instructions.ExposeCommand); ok {
+				for _, port := range e.Ports {
+					for _, n := range ports(port) {
+						if n == 22 || n == 23 {
+							p.Failf(at(st.Line), "EXPOSE %s is the port of a login server", check.Cut(port))
+						}
+					}
+				}
+			}
+		})
+		pr := p.f.Final().process()
+		for _, words := range [][]string{pr.entrypoint, pr.cmd} {
+			for _, w := range words {
+				if strings.HasSuffix(w, "/sshd") || w == "sshd" {
+					p.Failf(at(max(pr.cmdLine, pr.entryLine)), "the image starts sshd")
+				}
+			}
+		}
+		p.Passf("no login server is installed, exposed or started")
+	},
+}
+
+// ports reads "80", "80/tcp" or a range, at most its two ends.
+func ports(s string) []int {
+	s, _, _ = strings.Cut(s, "/")
+	var out []int
+	for _, part := range strings.SplitN(s, "-", 2) {
+		if n, err := strconv.Atoi(part); err == nil && n > 0 && n < 65536 {
+			out = append(out, n)
+		}
+	}
+	return out
+}
+
+// runPrivileges finds builds that step out of the sandbox.
+var runPrivileges = &rule{
+	Check: check.Check{
+		ID: "HIG-D025", Title: "RUN asks for no extra privileges", Kind: check.Dockerfile, Severity: report.Medium,
+		Why:        "--security=insecure gives the build all capabilities of the builder, --network=host everything that listens on it.",
+		Remedy:     "Remove the flag; do what needs it outside of the build.",
+		References: check.References{CIS: []string{"5.5", "5.10"}, NIST: []string{"4.4.3"}, OWASP: []string{"3"}},
+		Bad:        "FROM debian:13\nRUN --security=insecure mount -t tmpfs tmpfs /mnt\nUSER 65532\n",
+		Good:       "FROM debian:13\nRUN --network=none make\nUSER 65532\n",
+	},
+	run: func(p *pass) {
+		runs := 0
+		p.f.steps(func(_ *Stage, st *Step) {
+			run, ok := st.Cmd.(*instructions.RunCommand)
+			if !ok {
+				return
+			}
+			runs++
+			if instructions.GetSecurity(run) == "insecure" {
+				p.Failf(at(st.Line), "RUN --security=insecure")
+			}
+			if instructions.GetNetwork(run) == "host" {
+				p.Failf(at(st.Line), "RUN --network=host")
+			}
+		})
+		if runs == 0 {
+			p.NotApplicablef("no command is run")
+			return
+		}
+		p.Passf("no RUN asks for more than it gets")
+	},
+}
+
+// privilegedPorts wants ports that a user may bind everywhere.
+var privilegedPorts = &rule{
+	Check: check.Check{
+		ID: "HIG-D028", Title: "Exposed ports are 1024 or above", Kind: check.Dockerfile, Severity: report.Low,
+		Why:        "Ports below 1024 need a capability or a sysctl, which is the usual reason why an image runs as root.",
+		Remedy:     "Listen on 8080 or 8443 inside and publish it as 80 or 443 outside.",
+		References: check.References{CIS: []string{"5.8"}, NIST: []string{"4.4.3"}, OWASP: []string{"3"}},
+		Bad:        "FROM dhi.io/nginx:1.29\nEXPOSE 80\n",
+		Good:       "FROM dhi.io/nginx:1.29\nEXPOSE 8080\n",
+	},
+	run: func(p *pass) {
+		seen := 0
+		p.f.finalSteps(func(_ *Stage, st *Step) {
+			e, ok := st.Cmd.(*instructions.ExposeCommand)
+			if !ok {
+				return
+			}
+			for _, port := range e.Ports {
+				seen++
+				if strings.Contains(port, "$") {
+					port = p.f.expand(port, st.Env)
+				}
+				ns := ports(port)
+				if len(ns) == 0 {
+					p.Undecidedf(at(st.Line), "EXPOSE %s is no number here", check.Quote(port))
+				} else if ns[0] < 1024 && ns[0] != 22 && ns[0] != 23 {
+					p.Failf(at(st.Line), "EXPOSE %s is a privileged port", check.Cut(port))
+				}
+			}
+		})
+		if seen == 0 {
+			p.NotApplicablef("the final stage exposes no port")
+			return
+		}
+		p.Passf("no privileged port is exposed")
+	},
+}

@@ -1,0 +1,229 @@
+package dockerfile
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/moby/buildkit/frontend/dockerfile/instructions"
+
+	"github.com/imagegate/imagegate/internal/harden/imageref"
+	"github.com/imagegate/imagegate/internal/harden/script"
+)
+
+// Final is the stage that a plain build makes: the last one.
+func (f *File) Final() *Stage { return f.Stages[len(f.Stages)-1] }
+
+// Chain returns the stages whose layers end up in s, the first ancestor first.
+func (s *Stage) Chain() []*Stage {
+	var out []*Stage
+	for c := s; c != nil && len(out) <= s.Index; c = c.Base.Stage {
+		out = append(out, c)
+	}
+	slices.Reverse(out)
+	return out
+}
+
+// Root is the first ancestor: its base is an image or scratch.
+func (s *Stage) Root() *Stage { return s.Chain()[0] }
+
+// steps yields every step of every stage with its stage.
+func (f *File) steps(visit func(*Stage, *Step)) {
+	for _, s := range f.Stages {
+		for _, st := range s.Steps {
+			visit(s, st)
+		}
+	}
+}
+
+// finalSteps yields the steps whose result is in the final image.
+func (f *File) finalSteps(visit func(*Stage, *Step)) {
+	for _, s := range f.Final().Chain() {
+		for _, st := range s.Steps {
+			if !st.OnBuild {
+				visit(s, st)
+			}
+		}
+	}
+}
+
+// inFinal reports whether the layers of s are in the final image.
+func (f *File) inFinal(s *Stage) bool { return slices.Contains(f.Final().Chain(), s) }
+
+// blocks are the line ranges of the instructions, for ignore comments.
+func (f *File) blocks() [][2]int {
+	var out [][2]int
+	for _, s := range f.Stages {
+		out = append(out, [2]int{s.Line, s.Line})
+		for _, st := range s.Steps {
+			if !st.OnBuild {
+				out = append(out, [2]int{st.Line, st.End})
+			}
+		}
+	}
+	return out
+}
+
+// Commands returns the shell commands of a RUN step; nil for other steps and for
+// here-documents that another program reads.
+func (s *Step) Commands() []script.Command {
+	run, ok := s.Cmd.(*instructions.RunCommand)
+	if !ok {
+		return nil
+	}
+	if !run.PrependShell {
+		return script.FromExec(run.CmdLine)
+	}
+	line := strings.Join(run.CmdLine, " ")
+	if len(run.Files) == 0 {
+		return script.Parse(line)
+	}
+	cmds := script.Parse(line)
+	for _, file := range run.Files {
+		if feedsShell(cmds, file.Data) {
+			cmds = append(cmds, script.Parse(file.Data)...)
+		}
+	}
+	return cmds
+}
+
+// feedsShell reports whether a here-document is run by a shell: alone on the RUN, or
+// as the input of one.
+func feedsShell(cmds []script.Command, data string) bool {
+	first, _, _ := strings.Cut(data, "\n")
+	if strings.HasPrefix(first, "#!") {
+		fields := strings.Fields(strings.TrimPrefix(first, "#!"))
+		if len(fields) > 1 && strings.HasSuffix(fields[0], "/env") {
+			fields = fields[1:]
+		}
+		return len(fields) > 0 && script.Shell(fields[0][strings.LastIndex(fields[0], "/")+1:])
+	}
+	if len(cmds) == 0 {
+		return true
+	}
+	for _, c := range cmds {
+		if name, _ := c.Name(); script.Shell(name) {
+			return true
+		}
+	}
+	return false
+}
+
+// walk visits every command of the step, nested ones included.
+func (s *Step) walk(visit func(script.Command)) { script.Walk(s.Commands(), visit) }
+
+// mounts of a RUN step.
+func (s *Step) mounts() []*instructions.Mount {
+	if run, ok := s.Cmd.(*instructions.RunCommand); ok {
+		return instructions.GetMounts(run)
+	}
+	return nil
+}
+
+// cached reports whether dir is a cache or tmpfs mount of the step, so that what is
+// written there stays out of the image.
+func (s *Step) cached(dir string) bool {
+	for _, m := range s.mounts() {
+		if (m.Type == instructions.MountTypeCache || m.Type == instructions.MountTypeTmpfs) &&
+			(m.Target == dir || strings.HasPrefix(dir, strings.TrimSuffix(m.Target, "/")+"/") || strings.HasPrefix(m.Target, dir+"/")) {
+			return true
+		}
+	}
+	return false
+}
+
+// image is one external image that the build reads.
+type image struct {
+	line  int
+	what  string // "the base image", "COPY --from", "a mount"
+	raw   string
+	ref   imageref.Ref
+	err   error
+	stage *Stage
+}
+
+// images lists every external image of the file: bases, COPY --from, mounts.
+func (f *File) images() []image {
+	var out []image
+	for _, s := range f.Stages {
+		if b := s.Base; b.Stage == nil && !b.Scratch {
+			out = append(out, image{s.Line, "the base image", b.Raw, b.Ref, b.Err, s})
+		}
+		for _, st := range s.Steps {
+			var from []string
+			what := "COPY --from"
+			if c, ok := st.Cmd.(*instructions.CopyCommand); ok && c.From != "" {
+				from = append(from, c.From)
+			}
+			for _, m := range st.mounts() {
+				if m.From != "" {
+					from, what = append(from, m.From), "RUN --mount"
+				}
+			}
+			for _, name := range from {
+				if f.From(name) != nil || name == "scratch" {
+					continue
+				}
+				ref, err := imageref.Parse(name)
+				out = append(out, image{st.Line, what, name, ref, err, nil})
+			}
+		}
+	}
+	return out
+}
+
+// process is the effective ENTRYPOINT and CMD of a stage.
+type process struct {
+	entrypoint, cmd         []string
+	entryShell, cmdShell    bool
+	entrySet, cmdSet        bool
+	entryLine, cmdLine      int
+	stopSignal              string
+	stopLine                int
+	healthLine              int
+	health                  []string
+	healthSet, healthInExec bool
+}
+
+// Process follows the chain of s. CMD is reset by ENTRYPOINT only across images, as
+// BuildKit does for a base's.
+func (s *Stage) process() process {
+	var p process
+	for _, c := range s.Chain() {
+		cmdHere := false
+		for _, st := range c.Steps {
+			if st.OnBuild {
+				continue
+			}
+			switch v := st.Cmd.(type) {
+			case *instructions.EntrypointCommand:
+				p.entrypoint, p.entryShell, p.entrySet, p.entryLine = v.CmdLine, v.PrependShell, true, st.Line
+				if !cmdHere {
+					p.cmd, p.cmdSet, p.cmdShell, p.cmdLine = nil, false, false, 0
+				}
+			case *instructions.CmdCommand:
+				p.cmd, p.cmdShell, p.cmdSet, p.cmdLine = v.CmdLine, v.PrependShell, true, st.Line
+				cmdHere = true
+			case *instructions.StopSignalCommand:
+				p.stopSignal, p.stopLine = v.Signal, st.Line
+			case *instructions.HealthCheckCommand:
+				p.healthSet, p.healthLine = true, st.Line
+				if v.Health != nil {
+					p.health = v.Health.Test
+				}
+			}
+		}
+	}
+	return p
+}
+
+// user is the last USER of the chain; line 0 means that there is none.
+func (s *Stage) user() (name string, line int) {
+	for _, c := range s.Chain() {
+		for _, st := range c.Steps {
+			if u, ok := st.Cmd.(*instructions.UserCommand); ok && !st.OnBuild {
+				name, line = u.User, st.Line
+			}
+		}
+	}
+	return name, line
+}

@@ -1,0 +1,151 @@
+package dockerfile
+
+import (
+	"strings"
+
+	"github.com/imagegate/imagegate/internal/harden/script"
+)
+
+// installs returns the manager and the packages that a command installs by name:
+// options, files, variables and requirement lists are not among them.
+func installs(c script.Command) (manager string, pkgs []string) {
+	name, args := c.Name()
+	switch name {
+	case "apt-get", "apt", "aptitude":
+		if rest, ok := after(args, "install"); ok {
+			return "apt", operands(rest, "-o", "-t", "-c", "-a", "--option", "--target-release", "--default-release", "--config-file")
+		}
+	case "apk":
+		if rest, ok := after(args, "add"); ok {
+			return "apk", operands(rest, "-t", "--virtual", "-X", "--repository", "-p", "--root", "--arch", "--keys-dir", "--repositories-file", "--cache-dir")
+		}
+	case "yum", "dnf", "microdnf", "tdnf", "zypper":
+		rest, ok := after(args, "install")
+		if !ok && name == "zypper" {
+			rest, ok = after(args, "in")
+		}
+		if ok {
+			return "rpm", operands(rest, "--setopt", "--enablerepo", "--disablerepo", "--installroot", "--releasever", "-c", "--config", "--exclude")
+		}
+	case "pip", "pip3", "pip2":
+		return pip(args)
+	case "uv":
+		if len(args) > 0 && args[0] == "pip" {
+			return pip(args[1:])
+		}
+	case "npm":
+		rest, ok := after(args, "install")
+		if !ok {
+			rest, ok = after(args, "i")
+		}
+		if !ok {
+			rest, ok = after(args, "add")
+		}
+		if ok {
+			return "npm", operands(rest, "--registry", "--prefix", "--cache", "--omit", "--include", "--loglevel", "-C")
+		}
+	case "yarn", "pnpm":
+		if rest, ok := after(args, "global"); ok {
+			args = rest
+		}
+		if rest, ok := after(args, "add"); ok {
+			return "npm", operands(rest, "--registry", "--cwd", "--prefix", "-C", "--dir")
+		}
+	case "gem":
+		if rest, ok := after(args, "install"); ok {
+			for i, a := range rest {
+				if a == "-v" || strings.HasPrefix(a, "--version") || strings.HasPrefix(a, "-v") && i >= 0 {
+					return "gem", nil
+				}
+			}
+			return "gem", operands(rest, "-i", "--install-dir", "-n", "--bindir", "-s", "--source", "-P", "--platform", "--with-opt-dir")
+		}
+	case "go":
+		if rest, ok := after(args, "install"); ok {
+			return "go", operands(rest, "-ldflags", "-tags", "-o", "-mod", "-gcflags")
+		}
+	}
+	if strings.HasPrefix(name, "python") && len(args) > 2 && args[0] == "-m" && args[1] == "pip" {
+		return pip(args[2:])
+	}
+	return "", nil
+}
+
+func pip(args []string) (string, []string) {
+	rest, ok := after(args, "install")
+	if !ok {
+		return "", nil
+	}
+	return "pip", operands(rest, "-r", "--requirement", "-c", "--constraint", "-i", "--index-url", "--extra-index-url", "-t", "--target", "--prefix", "--root",
+		"--python", "-f", "--find-links", "--trusted-host", "--cache-dir", "--no-binary", "--only-binary", "--platform", "--abi", "--implementation",
+		"--progress-bar", "--timeout", "--retries", "--upgrade-strategy", "-e", "--editable", "--src", "--log", "--proxy", "--config-settings", "--python-version")
+}
+
+// after returns what follows the first plain word, when that word is verb.
+func after(args []string, verb string) ([]string, bool) {
+	for i, a := range args {
+		if a == verb {
+			return args[i+1:], true
+		}
+		if !strings.HasPrefix(a, "-") && i > 0 && !strings.HasPrefix(args[i-1], "-") || i == 0 && !strings.HasPrefix(a, "-") {
+			return nil, false
+		}
+	}
+	return nil, false
+}
+
+// operands drops options, and the next word after those in withArg.
+func operands(args []string, withArg ...string) []string {
+	var out []string
+	for i := 0; i < len(args); i++ {
+		a := args[i]
+		if strings.HasPrefix(a, "-") {
+			for _, w := range withArg {
+				if a == w {
+					i++
+					break
+				}
+			}
+			continue
+		}
+		if a == "" || strings.HasPrefix(a, "$") || strings.Contains(a, "`") || strings.Contains(a, "*") && !strings.Contains(a, "=") || strings.HasPrefix(a, "<") {
+			continue
+		}
+		out = append(out, a)
+	}
+	return out
+}
+
+// unpinned reports whether a package is installed in whatever version there is.
+func unpinned(manager, pkg string) bool {
+	if strings.HasPrefix(pkg, ".") || strings.HasPrefix(pkg, "/") || strings.Contains(pkg, "$") {
+		return false // a file, or a name that is made elsewhere
+	}
+	switch manager {
+	case "apt":
+		return !strings.Contains(pkg, "=") && !strings.HasSuffix(pkg, ".deb") && !strings.HasSuffix(pkg, "-") && !strings.Contains(pkg, "/")
+	case "apk":
+		return !strings.ContainsAny(pkg, "=~<>@") && !strings.HasSuffix(pkg, ".apk") && !strings.HasPrefix(pkg, "!")
+	case "rpm":
+		if strings.HasSuffix(pkg, ".rpm") || strings.HasPrefix(pkg, "@") || strings.Contains(pkg, "=") {
+			return false
+		}
+		for i := 0; i+1 < len(pkg); i++ {
+			if pkg[i] == '-' && pkg[i+1] >= '0' && pkg[i+1] <= '9' {
+				return false
+			}
+		}
+		return true
+	case "pip":
+		return !strings.ContainsAny(pkg, "=@~") && !strings.HasSuffix(pkg, ".whl") && !strings.HasSuffix(pkg, ".tar.gz") && !strings.Contains(pkg, "://")
+	case "npm":
+		name := strings.TrimPrefix(pkg, "@")
+		_, v, ok := strings.Cut(name, "@")
+		return (!ok || v == "latest" || v == "next") && !strings.Contains(pkg, "://") && !strings.HasSuffix(pkg, ".tgz")
+	case "gem":
+		return !strings.Contains(pkg, ":") && !strings.HasSuffix(pkg, ".gem")
+	case "go":
+		return strings.HasSuffix(pkg, "@latest") || strings.HasSuffix(pkg, "@master") || strings.HasSuffix(pkg, "@main")
+	}
+	return false
+}
