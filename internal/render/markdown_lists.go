@@ -1,0 +1,209 @@
+package render
+
+import (
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/imagegate/imagegate/internal/report"
+)
+
+func mdAttestations(r *report.Report) section {
+	if len(r.Attestations) == 0 {
+		return section{head: "No attestation was found.\n\n"}
+	}
+	verified := 0
+	titles := []string{"Predicate", "State", "Signer"}
+	if manyPlatforms(r) {
+		titles = append(titles, "Platform")
+	}
+	s := section{tail: "\n", most: mostAttestations, more: moreRows}
+	for _, a := range r.Attestations {
+		if a.State == report.Verified {
+			verified++
+		}
+		cells := []string{word(a.Family) + " " + code(a.PredicateType), word(string(a.State)), orDash(word(a.Signer))}
+		if manyPlatforms(r) {
+			cells = append(cells, orDash(word(a.Platform)))
+		}
+		s.rows = append(s.rows, row(cells...))
+	}
+	s.head = fmt.Sprintf("### Attestations: %d of %d verified\n\n%s", verified, len(r.Attestations), header(titles...))
+	return s
+}
+
+func mdOpen(r *report.Report, open []report.Vulnerability) section {
+	if len(open) == 0 {
+		for _, st := range r.Stages {
+			if st.Name == report.StageVuln && st.State != report.Done {
+				return section{head: "Vulnerabilities were not decided.\n\n"}
+			}
+		}
+		return section{head: "No open finding.\n\n"}
+	}
+	titles := []string{"Severity", "Vulnerability", "Package", "Installed", "Fixed in", "Fix since"}
+	if manyPlatforms(r) {
+		titles = append(titles, "Platform")
+	}
+	s := section{
+		head: fmt.Sprintf("### Open findings: %d\n\n%s", len(open), header(titles...)),
+		tail: "\n", most: mostOpen, more: moreRows,
+	}
+	for _, v := range open {
+		severity := word(string(v.Severity))
+		if failsGate(r, v) {
+			severity = "**" + severity + "**"
+		}
+		cells := []string{severity, vulnerabilityLink(v), code(v.Package.Name), code(v.Package.Version),
+			orDash(word(fixText(v.Fix))), orDash(day(v.Fix.Available))}
+		if manyPlatforms(r) {
+			cells = append(cells, orDash(word(v.Platform)))
+		}
+		s.rows = append(s.rows, row(cells...))
+	}
+	return s
+}
+
+var (
+	cveID  = regexp.MustCompile(`^CVE-[0-9]{4}-[0-9]{4,19}$`)
+	ghsaID = regexp.MustCompile(`^GHSA(-[23456789cfghjmpqrvwx]{4}){3}$`)
+)
+
+// advisoryURL is where an id is described, made from the id alone, or "". The URLs in
+// the report come from elsewhere and are not offered for clicking.
+func advisoryURL(id string) string {
+	switch {
+	case cveID.MatchString(id):
+		return "https://nvd.nist.gov/vuln/detail/" + id
+	case ghsaID.MatchString(id):
+		return "https://github.com/advisories/" + id
+	}
+	return ""
+}
+
+func vulnerabilityLink(v report.Vulnerability) string {
+	text := code(v.ID)
+	if u := advisoryURL(v.ID); u != "" {
+		text = "[" + v.ID + "](" + u + ")"
+	}
+	if v.KEV {
+		text += " (known exploited)"
+	}
+	return text
+}
+
+func mdSuppressed(r *report.Report, suppressed []report.Vulnerability) section {
+	if len(suppressed) == 0 {
+		return section{}
+	}
+	s := section{
+		head: fmt.Sprintf("<details><summary>Suppressed by VEX: %d</summary>\n\n%s", len(suppressed),
+			header("Vulnerability", "Severity", "Package", "Justification", "On whose word")),
+		tail: "\n</details>\n\n", most: mostSuppressed, more: moreRows,
+	}
+	for _, v := range suppressed {
+		s.rows = append(s.rows, row(vulnerabilityLink(v), word(string(v.Severity)),
+			code(v.Package.Name+" "+v.Package.Version)+onPlatform(r, v.Platform),
+			orDash(sentence(reasonOf(v.Decision))), orDash(sentence(statementSource(v.Decision)))))
+	}
+	return s
+}
+
+func mdChecks(r *report.Report) section {
+	if len(r.Checks) == 0 {
+		return section{}
+	}
+	passed, applicable := 0, 0
+	s := section{tail: "\n", most: mostOther, more: moreRows}
+	for _, c := range r.Checks {
+		switch c.State {
+		case report.CheckPassed:
+			passed++
+			applicable++
+			continue
+		case report.CheckNotApplicable:
+			continue
+		}
+		applicable++
+		where := c.Location
+		if c.Line > 0 {
+			where += " line " + strconv.Itoa(c.Line)
+		}
+		s.rows = append(s.rows, row(code(c.ID), word(c.State), word(string(c.Severity)), sentence(c.Title)+onPlatform(r, c.Platform),
+			orDash(code(where)), orDash(sentence(c.Reason)), orDash(sentence(c.Remedy))))
+	}
+	s.head = fmt.Sprintf("### Hardening: %d of %s passed\n\n", passed, plural(applicable, "check"))
+	if len(s.rows) == 0 {
+		return section{head: s.head}
+	}
+	s.head += header("Check", "State", "Severity", "What", "Where", "Why", "Remedy")
+	return s
+}
+
+// mdStages lists what was not seen: it matters more than what was.
+func mdStages(r *report.Report) section {
+	s := section{head: "### Not looked at\n\n", tail: "\n", most: mostOther, more: moreItems}
+	for _, st := range r.Stages {
+		if st.State == report.Done {
+			continue
+		}
+		text := fmt.Sprintf("- **%s %s**%s: %s", word(st.Name), word(string(st.State)), onPlatform(r, st.Platform), sentence(st.Reason))
+		if st.Hint != "" {
+			text += ". Next step: " + sentence(st.Hint)
+		}
+		s.rows = append(s.rows, text+"\n")
+	}
+	if len(s.rows) == 0 {
+		return section{}
+	}
+	return s
+}
+
+func mdWarnings(r *report.Report) section {
+	if len(r.Warnings) == 0 {
+		return section{}
+	}
+	s := section{
+		head: fmt.Sprintf("<details><summary>Warnings: %d</summary>\n\n", len(r.Warnings)),
+		tail: "\n</details>\n\n", most: mostOther, more: moreItems,
+	}
+	for _, w := range r.Warnings {
+		s.rows = append(s.rows, fmt.Sprintf("- %s%s: %s\n", word(w.Stage), onPlatform(r, w.Platform), sentence(w.Message)))
+	}
+	return s
+}
+
+func mdEvidence(r *report.Report) section {
+	if len(r.Evidence) == 0 {
+		return section{}
+	}
+	s := section{
+		head: fmt.Sprintf("<details><summary>Evidence: %s</summary>\n\n%s", plural(len(r.Evidence), "digest"), header("Kind", "What", "Digest")),
+		tail: "\n</details>\n\n", most: mostOther,
+		more: func(n int) string { return fmt.Sprintf("\n%d more in `%s`.\n", n, report.FileEvidence) },
+	}
+	for _, e := range r.Evidence {
+		s.rows = append(s.rows, row(word(e.Kind), orDash(word(e.Name)+onPlatform(r, e.Platform)), orDash(code(e.Digest))))
+	}
+	return s
+}
+
+func mdFiles(r *report.Report) section {
+	names := []string{report.FileReport, report.FileSARIF, report.FileEvidence}
+	if len(appliedStatements(r)) > 0 {
+		names = append(names, report.FileVEX)
+	}
+	for i, n := range names {
+		names[i] = "`" + n + "`"
+	}
+	for i, d := range r.SBOM.Documents {
+		if i == mostReasons {
+			names = append(names, "and more SBOMs")
+			break
+		}
+		names = append(names, code(d.Path))
+	}
+	return section{head: "Files of the report: " + strings.Join(names, ", ") + ".\n\n" +
+		fmt.Sprintf("Made by %s %s at %s.\n", word(r.Tool.Name), word(r.Tool.Version), r.Generated.Format("2006-01-02 15:04:05Z"))}
+}

@@ -1,0 +1,261 @@
+package render
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/imagegate/imagegate/internal/report"
+)
+
+// TextOptions say how the report looks on a terminal. The zero value works.
+type TextOptions struct {
+	// Color writes ANSI colours; the caller knows whether there is a terminal.
+	Color bool
+	// Width is where lines are broken, in characters. 0 means 100, less than 40 counts
+	// as 40.
+	Width int
+}
+
+// textBudget bounds the text for a terminal, in bytes.
+const textBudget = 1 << 20
+
+// Text writes the report for a terminal: the verdict and its reasons first, then what
+// was found and what was not seen. Nothing in the report can colour, move or forge
+// anything on the terminal or in the log of a workflow.
+func Text(w io.Writer, r *report.Report, opt TextOptions) error {
+	r = r.Canonical()
+	if opt.Width == 0 {
+		opt.Width = 100
+	}
+	t := texter{r: r, color: opt.Color, width: max(opt.Width, 40)}
+	open, suppressed := split(r)
+	text := fit(textBudget, []section{
+		t.verdict(), t.numbers(), t.attestations(), t.open(open), t.suppressed(suppressed), t.checks(), t.stages(), t.warnings(),
+	})
+	if _, err := io.WriteString(w, text); err != nil {
+		return fmt.Errorf("write text: %w", err)
+	}
+	return nil
+}
+
+type texter struct {
+	r     *report.Report
+	color bool
+	width int
+}
+
+// plain is clean for a terminal that may be the log of a workflow: no word of it can
+// begin a workflow command. The runner takes "::" at the beginning of a line, after
+// any space, and the older "##[" anywhere.
+func plain(s string) string {
+	words := strings.Fields(strings.ReplaceAll(cut(clean(s), maxSentence), "##[", "## ["))
+	for i, w := range words {
+		if rest := strings.TrimLeft(w, ":"); len(w)-len(rest) > 1 {
+			words[i] = strings.Repeat(": ", len(w)-len(rest)) + rest
+		}
+	}
+	return strings.TrimSpace(strings.Join(words, " "))
+}
+
+// The colours, from ECMA-48 "SGR".
+const (
+	red, yellow, green, dim, bold = "31", "33", "32", "2", "1"
+)
+
+func (t texter) paint(color, s string) string {
+	if !t.color || s == "" {
+		return s
+	}
+	return "\x1b[" + color + "m" + s + "\x1b[0m"
+}
+
+func verdictColor(v report.Result) string {
+	switch v {
+	case report.Pass:
+		return "1;" + green
+	case report.Warn:
+		return "1;" + yellow
+	case report.Fail, report.Error:
+	}
+	return "1;" + red
+}
+
+func severityColor(s report.Severity) string {
+	switch s {
+	case report.Critical, report.High:
+		return red
+	case report.Medium:
+		return yellow
+	case report.Low, report.Negligible, report.Unknown:
+	}
+	return dim
+}
+
+// line writes label in a column of size characters and text beside it, broken at
+// words; later lines are indented to the same column. color is for the label.
+func (t texter) line(indent, size int, color, label, text string) string {
+	label = plain(label)
+	pad := max(size-utf8.RuneCountInString(label), 0) + 1
+	var b strings.Builder
+	b.WriteString(strings.Repeat(" ", indent) + t.paint(color, label) + strings.Repeat(" ", pad))
+	column := indent + max(size, utf8.RuneCountInString(label)) + 1
+	at := column
+	for i, w := range strings.Fields(plain(text)) {
+		n := utf8.RuneCountInString(w)
+		switch {
+		case i > 0 && at+1+n > t.width:
+			b.WriteString("\n" + strings.Repeat(" ", indent+size+1))
+			at = indent + size + 1
+		case i > 0:
+			b.WriteString(" ")
+			at++
+		}
+		b.WriteString(w)
+		at += n
+	}
+	return strings.TrimRight(b.String(), " ") + "\n"
+}
+
+func (t texter) title(s string) string { return "\n" + t.paint(bold, s) + "\n" }
+
+func (t texter) more(n int) string {
+	return t.line(2, 0, "", "", fmt.Sprintf("%d more in %s", n, report.FileReport))
+}
+
+func (t texter) on(platform string) string {
+	if !manyPlatforms(t.r) || platform == "" {
+		return ""
+	}
+	return " on " + platform
+}
+
+func (t texter) verdict() section {
+	s := section{most: mostReasons, more: t.more}
+	name := imageName(t.r.Subject)
+	if t.r.Subject.Platform != "" {
+		name += " (" + t.r.Subject.Platform + ")"
+	}
+	s.head = t.line(0, 5, verdictColor(t.r.Verdict.Result), verdictWord(t.r.Verdict.Result), name)
+	for _, reason := range t.r.Verdict.Reasons {
+		s.rows = append(s.rows, t.line(4, 1, "", "-", reason))
+	}
+	return s
+}
+
+func (t texter) numbers() section {
+	var parts []string
+	for i, n := range countList(t.r.Counts) {
+		parts = append(parts, fmt.Sprintf("%d %s", n, report.Severities()[i]))
+	}
+	head := "\n" + t.line(0, 12, bold, "Findings", fmt.Sprintf("%s; %d suppressed by VEX", strings.Join(parts, ", "), t.r.Counts.Suppressed))
+	sub := t.r.Subject
+	head += t.line(0, 12, bold, "Asked for", sub.Reference)
+	if d := day(sub.Created); d != "" {
+		head += t.line(0, 12, bold, "Created", d)
+	}
+	if d := day(sub.EndOfLife); d != "" {
+		head += t.line(0, 12, bold, "End of life", d)
+	}
+	head += t.line(0, 12, bold, "Packages", fmt.Sprint(t.r.SBOM.Packages))
+	if d := day(t.r.Database.Built); d != "" {
+		head += t.line(0, 12, bold, "Database", "of "+d)
+	}
+	s := section{head: head, most: mostOther, more: t.more}
+	for _, p := range t.r.Platforms {
+		s.rows = append(s.rows, t.line(0, 12, "", p.Platform, fmt.Sprintf("%s: %d critical, %d high, %d suppressed; %s",
+			verdictWord(p.Result), p.Counts.Critical, p.Counts.High, p.Counts.Suppressed, p.Digest)))
+	}
+	return s
+}
+
+func (t texter) attestations() section {
+	s := section{head: t.title("Attestations"), most: mostAttestations, more: t.more}
+	for _, a := range t.r.Attestations {
+		color, text := green, a.Family+" by "+a.Signer
+		if a.State != report.Verified {
+			color, text = red, a.Family+" "+a.Digest+": "+a.Reason
+		}
+		s.rows = append(s.rows, t.line(2, 10, color, string(a.State), text+t.on(a.Platform)))
+	}
+	if len(s.rows) == 0 {
+		s.head += t.line(2, 0, "", "", "none was found")
+	}
+	return s
+}
+
+func (t texter) open(open []report.Vulnerability) section {
+	if len(open) == 0 {
+		return section{}
+	}
+	s := section{head: t.title(fmt.Sprintf("Open findings: %d", len(open))), most: mostOpen, more: t.more}
+	for _, v := range open {
+		text := fmt.Sprintf("%s in %s %s%s; %s", v.ID, v.Package.Name, v.Package.Version, t.on(v.Platform), "fix: "+fixText(v.Fix))
+		if d := day(v.Fix.Available); d != "" {
+			text += " since " + d
+		}
+		if v.KEV {
+			text += "; known exploited"
+		}
+		s.rows = append(s.rows, t.line(2, 10, severityColor(v.Severity), string(v.Severity), text))
+	}
+	return s
+}
+
+func (t texter) suppressed(suppressed []report.Vulnerability) section {
+	if len(suppressed) == 0 {
+		return section{}
+	}
+	s := section{head: t.title(fmt.Sprintf("Suppressed by VEX: %d", len(suppressed))), most: mostOpen, more: t.more}
+	for _, v := range suppressed {
+		s.rows = append(s.rows, t.line(2, 10, dim, string(v.Severity), fmt.Sprintf("%s in %s %s%s: %s (%s)", v.ID, v.Package.Name,
+			v.Package.Version, t.on(v.Platform), reasonOf(v.Decision), statementSource(v.Decision))))
+	}
+	return s
+}
+
+func (t texter) checks() section {
+	s := section{head: t.title("Hardening"), most: mostOpen, more: t.more}
+	for _, c := range t.r.Checks {
+		if c.State == report.CheckFailed || c.State == report.CheckUndecided {
+			text := c.ID + " " + c.State + t.on(c.Platform) + ": " + c.Title
+			if c.Reason != "" {
+				text += ": " + c.Reason
+			}
+			s.rows = append(s.rows, t.line(2, 10, severityColor(c.Severity), string(c.Severity), text))
+		}
+	}
+	if len(s.rows) == 0 {
+		return section{}
+	}
+	return s
+}
+
+func (t texter) stages() section {
+	s := section{head: t.title("Not looked at"), most: mostOther, more: t.more}
+	for _, st := range t.r.Stages {
+		if st.State != report.Done {
+			text := st.Name + t.on(st.Platform) + ": " + st.Reason
+			if st.Hint != "" {
+				text += ". Next step: " + st.Hint
+			}
+			s.rows = append(s.rows, t.line(2, 10, yellow, string(st.State), text))
+		}
+	}
+	if len(s.rows) == 0 {
+		return section{}
+	}
+	return s
+}
+
+func (t texter) warnings() section {
+	s := section{head: t.title("Warnings"), most: mostReasons, more: t.more}
+	for _, w := range t.r.Warnings {
+		s.rows = append(s.rows, t.line(2, 10, yellow, w.Stage, w.Message+t.on(w.Platform)))
+	}
+	if len(s.rows) == 0 {
+		return section{}
+	}
+	return s
+}
