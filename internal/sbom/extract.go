@@ -1,0 +1,179 @@
+package sbom
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"regexp"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/anchore/stereoscope/pkg/image"
+	"github.com/anchore/syft/syft"
+	"github.com/anchore/syft/syft/artifact"
+	"github.com/anchore/syft/syft/cataloging"
+	"github.com/anchore/syft/syft/cataloging/pkgcataloging"
+	"github.com/anchore/syft/syft/sbom"
+	"github.com/anchore/syft/syft/source/stereoscopesource"
+	_ "github.com/glebarez/go-sqlite" // Syft reads RPM databases through the driver "sqlite"; Grype registers this same one
+
+	"github.com/imagegate/imagegate/internal/fault"
+)
+
+// Extract lists the packages of img as they are seen in its squashed file system.
+// reference names the image in what is written; it should be one that means the same
+// on every machine, and no path.
+//
+// The error is a *[fault.Error] with code Unavailable when the catalogers could not
+// run at all. A single cataloger that panics is left out and named in [SBOM.Failed].
+// Extract does not close img.
+func Extract(ctx context.Context, img *image.Image, reference string, opt Options) (*SBOM, error) {
+	const op = "catalog the packages"
+	opt = opt.withDefaults()
+	src := stereoscopesource.New(img, stereoscopesource.ImageConfig{Reference: reference})
+	out := &SBOM{created: opt.Created, generator: generator()}
+	ctx, err := withScanner(ctx)
+	if err != nil {
+		return nil, fault.New(fault.Internal, op, "", err)
+	}
+	for {
+		embedded := &embedded{max: opt.MaxEmbedded}
+		s, err := syft.CreateSBOM(ctx, src, config(opt, embedded, out.failed))
+		if err == nil {
+			err = ctx.Err()
+		}
+		if err == nil {
+			sortRelationships(s.Relationships)
+			out.syft = s
+			out.warnings = warnings(s, embedded.warnings, opt.MaxWarnings)
+			return out, nil
+		}
+		if cerr := ctx.Err(); cerr != nil {
+			return nil, timeout(op, cerr)
+		}
+		broken := panicked(err, out.failed)
+		if len(broken) == 0 {
+			return nil, fault.New(fault.Unavailable, op,
+				"the image holds a file that the cataloger cannot get past; scan it with the syft command and report the file to its authors", err)
+		}
+		out.failed = append(out.failed, broken...)
+		slices.Sort(out.failed)
+	}
+}
+
+// sortRelationships orders what the catalogers found side by side, in whatever order
+// they ended.
+func sortRelationships(in []artifact.Relationship) {
+	slices.SortStableFunc(in, func(a, b artifact.Relationship) int {
+		return cmp.Or(cmp.Compare(a.From.ID(), b.From.ID()), cmp.Compare(a.To.ID(), b.To.ID()), cmp.Compare(a.Type, b.Type))
+	})
+}
+
+func timeout(op string, err error) error {
+	if errors.Is(err, context.DeadlineExceeded) {
+		return fault.New(fault.Unavailable, op, "the time allowed ran out: raise the timeout", err)
+	}
+	return fmt.Errorf("%s: %w", op, err)
+}
+
+// taskPanic is how Syft names the cataloger that panicked; it recovers, and returns
+// this in place of everything that the others found.
+var taskPanic = regexp.MustCompile(`panic in task "([^"]+)"`)
+
+// panicked returns the catalogers that err blames and that ran this time.
+func panicked(err error, already []string) (out []string) {
+	for _, m := range taskPanic.FindAllStringSubmatch(err.Error(), -1) {
+		if name := m[1]; !slices.Contains(already, name) && !slices.Contains(out, name) {
+			out = append(out, name)
+		}
+	}
+	return out
+}
+
+// config is Syft's own default but for what reaches out of the image: no network, no
+// tool of the host, no directory of the host, not even their names in the record of the
+// configuration that syft-json carries.
+func config(opt Options, embedded *embedded, without []string) *syft.CreateSBOMConfig {
+	p := pkgcataloging.DefaultConfig()
+	p.Golang.SearchRemoteLicenses = false
+	p.Golang.SearchLocalModCacheLicenses = false
+	p.Golang.SearchLocalVendorLicenses = false
+	p.Golang.UsePackagesLib = false // it runs the go command
+	p.Golang.LocalModCacheDir = ""
+	p.Golang.Proxies, p.Golang.NoProxy = nil, nil
+	p.JavaArchive.UseNetwork = false
+	p.JavaArchive.UseMavenLocalRepository = false
+	p.JavaArchive.MavenLocalRepositoryDir = ""
+	p.JavaScript.SearchRemoteLicenses = false
+	p.Python.SearchRemoteLicenses = false
+
+	parallel := opt.Parallel
+	if parallel <= 0 {
+		parallel = runtime.GOMAXPROCS(0)
+	}
+	return syft.DefaultCreateSBOMConfig().
+		WithTool(opt.Tool, opt.Version).
+		WithPackagesConfig(p).
+		WithParallelism(parallel).
+		WithCatalogers(pkgcataloging.NewAlwaysEnabledCatalogerReference(embedded)).
+		WithCatalogerSelection(cataloging.NewSelectionRequest().WithRemovals(without...))
+}
+
+// warnings merges what Syft could not read with what the cataloger of embedded SBOMs
+// says, sorted, at most limit and a last one that counts the rest.
+func warnings(s *sbom.SBOM, more []string, limit int) []string {
+	out := slices.Clone(more)
+	for at, reasons := range maps.All(s.Artifacts.Unknowns) {
+		for _, r := range reasons {
+			out = append(out, fmt.Sprintf("%s: %s", at.RealPath, strings.TrimSpace(r)))
+		}
+	}
+	slices.Sort(out)
+	out = slices.Compact(out)
+	if n := len(out) - limit; n > 0 {
+		out = append(out[:limit:limit], fmt.Sprintf("and %d more files that could not be read", n))
+	}
+	return out
+}
+
+// scanner is Syft's license scanner, which costs about a second of CPU to build and is
+// the same for every image. Syft looks for it in the context, under a key that is not
+// exported: so what is kept is a context that holds nothing else.
+var scanner = sync.OnceValues(func() (context.Context, error) {
+	return syft.SetContextLicenseScanner(context.Background(), cataloging.DefaultLicenseConfig())
+})
+
+// Warm builds what every [Extract] needs and no image changes. Call it in a goroutine
+// while layers download; an Extract that comes earlier waits for it.
+func Warm() { _, _ = scanner() }
+
+// withScanner adds the scanner to ctx.
+func withScanner(ctx context.Context) (context.Context, error) {
+	values, err := scanner()
+	if err != nil {
+		return nil, err
+	}
+	return withValues{ctx, values}, nil
+}
+
+// withValues is a context with the values of another beneath its own.
+type withValues struct {
+	context.Context
+	values context.Context
+}
+
+func (c withValues) Value(key any) any {
+	if v := c.Context.Value(key); v != nil {
+		return v
+	}
+	return c.values.Value(key)
+}
+
+// generator names Syft with its version where the binary knows it.
+func generator() string {
+	return strings.TrimSpace("syft " + syft.DefaultCreateSBOMConfig().ToolVersion)
+}

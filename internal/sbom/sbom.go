@@ -1,0 +1,105 @@
+// Package sbom lists what is installed in a pulled image, with Syft, and writes the
+// list in the three formats that others read.
+//
+// It makes no network request and runs no tool of the host. A file that cannot be
+// parsed costs that file and is named in [SBOM.Warnings]; a cataloger that fails
+// costs what it would have found and is named in [SBOM.Failed]. What it writes is
+// deterministic: equal images and equal [Options] give equal bytes.
+//
+// It knows nothing of vulnerabilities, and it does not judge: an image in which nothing
+// was found has [SBOM.Packages] 0, and what that means is for the caller to say.
+//
+// Start reading at [Extract].
+package sbom
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"github.com/anchore/syft/syft/sbom"
+
+	"github.com/imagegate/imagegate/internal/report"
+)
+
+// Options tune [Extract]. The zero value is ready to use.
+type Options struct {
+	// Tool and Version name the program in what is written. "" means imagegate and dev.
+	Tool, Version string
+	// Created is written as the time of the documents, in UTC and whole seconds. The
+	// zero time is written as 1970-01-01T00:00:00Z.
+	Created time.Time
+	// Parallel is how many files are cataloged at once. 0 means one for each core that
+	// the program may use.
+	Parallel int
+	// MaxEmbedded is the largest SBOM read inside the image, in bytes. 0 means 64 MiB.
+	MaxEmbedded int64
+	// MaxWarnings bounds the list of warnings; one more says how many there are. 0
+	// means 100.
+	MaxWarnings int
+}
+
+func (o Options) withDefaults() Options {
+	o.Tool = cmp.Or(o.Tool, "imagegate")
+	o.Version = cmp.Or(o.Version, "dev")
+	if o.MaxEmbedded <= 0 {
+		o.MaxEmbedded = 64 << 20
+	}
+	if o.MaxWarnings <= 0 {
+		o.MaxWarnings = 100
+	}
+	return o
+}
+
+// SBOM is a bill of materials, extracted or decoded.
+type SBOM struct {
+	syft      *sbom.SBOM
+	created   time.Time
+	generator string
+	warnings  []string
+	failed    []string
+}
+
+// Syft returns the bill in the form that Grype matches. It is shared, not copied.
+func (s *SBOM) Syft() *sbom.SBOM { return s.syft }
+
+// Packages is the number of packages. 0 is a state of its own: the catalogers ran and
+// found nothing that they know.
+func (s *SBOM) Packages() int { return s.syft.Artifacts.Packages.PackageCount() }
+
+// Types counts the packages by type, in the order of the type names.
+func (s *SBOM) Types() []report.PackageCount {
+	n := map[string]int{}
+	for p := range s.syft.Artifacts.Packages.Enumerate() {
+		n[string(p.Type)]++
+	}
+	out := make([]report.PackageCount, 0, len(n))
+	for t, count := range n {
+		out = append(out, report.PackageCount{Type: t, Packages: count})
+	}
+	slices.SortFunc(out, func(a, b report.PackageCount) int { return cmp.Compare(a.Type, b.Type) })
+	return out
+}
+
+// Distro is what the image's os-release says, or nil without one.
+func (s *SBOM) Distro() *report.Distro {
+	r := s.syft.Artifacts.LinuxDistribution
+	if r == nil {
+		return nil
+	}
+	return &report.Distro{
+		ID: r.ID, Version: cmp.Or(r.VersionID, r.BuildID), Codename: r.VersionCodename,
+		IDLike: slices.Clone(r.IDLike), PrettyName: r.PrettyName,
+	}
+}
+
+// Generator names what found the packages, such as "syft v1.54.1".
+func (s *SBOM) Generator() string { return s.generator }
+
+// Warnings are files that could not be read as what they seem to be, sorted. They quote
+// text of the image.
+func (s *SBOM) Warnings() []string { return slices.Clone(s.warnings) }
+
+// Failed names the catalogers that could not run to their end. What they would have
+// found is missing, so an SBOM with any is not complete.
+func (s *SBOM) Failed() []string { return slices.Clone(s.failed) }
