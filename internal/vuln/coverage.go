@@ -1,0 +1,95 @@
+package vuln
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/anchore/grype/grype/distro"
+	"github.com/anchore/grype/grype/vulnerability"
+
+	v6 "github.com/anchore/grype/grype/db/v6"
+)
+
+// coverage says what the database knows of one release of a distribution.
+type coverage struct {
+	// gap says why packages of the release cannot be judged, "" when they can.
+	gap string
+	// ended is the day at which the release's support ended, zero when it has not.
+	ended time.Time
+}
+
+// cover asks the database for its records of d. Grype itself answers nothing in both
+// cases, when a release is clean and when there is no record of it; and where it has
+// other releases of the same major version (Alpine 3.18 for 3.20) it compares with those.
+func (d *DB) cover(dist *distro.Distro, now time.Time) (coverage, error) {
+	spec := v6.OSSpecifier{
+		Name:             dist.Name(),
+		MajorVersion:     dist.MajorVersion(),
+		MinorVersion:     dist.MinorVersion(),
+		RemainingVersion: dist.RemainingVersion(),
+		LabelVersion:     dist.LabelVersion(),
+	}
+	used, err := d.reader.GetOperatingSystems(spec)
+	if err != nil && !errors.Is(err, v6.ErrMissingOSIdentification) {
+		return coverage{}, err
+	}
+	exact := spec
+	exact.DisableFallback = true
+	own, err := d.reader.GetOperatingSystems(exact)
+	if err != nil && !errors.Is(err, v6.ErrMissingOSIdentification) {
+		return coverage{}, err
+	}
+	own = append(own, wholeMajor(used)...)
+	switch {
+	case len(used) == 0:
+		return coverage{gap: fmt.Sprintf("the database has no records for %s", dist)}, nil
+	case len(own) == 0:
+		return coverage{gap: fmt.Sprintf("the database has no records for %s, only for other releases of %s %s",
+			dist, dist.ID(), dist.MajorVersion())}, nil
+	}
+	has, err := d.hasPackages(nil, v6.OSSpecifiers{&spec})
+	if err != nil {
+		return coverage{}, err
+	}
+	if !has {
+		return coverage{gap: fmt.Sprintf("the database knows %s but has no records for it", dist)}, nil
+	}
+	c := coverage{}
+	if checker, ok := d.provider.(vulnerability.EOLChecker); ok && !now.IsZero() {
+		end, _, err := checker.GetOperatingSystemEOL(dist)
+		if err != nil {
+			return coverage{}, err
+		}
+		if end != nil && end.Before(now) {
+			c.ended = *end
+		}
+	}
+	return c, nil
+}
+
+// wholeMajor keeps the rows that stand for every minor release of their major version,
+// and rolling ones.
+func wholeMajor(rows []v6.OperatingSystem) []v6.OperatingSystem {
+	var out []v6.OperatingSystem
+	for _, r := range rows {
+		if r.MinorVersion == "" {
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
+func (d *DB) hasPackages(p *v6.PackageSpecifier, os v6.OSSpecifiers) (bool, error) {
+	found, err := d.reader.GetAffectedPackages(p, &v6.GetPackageOptions{OSs: os, Limit: 1})
+	switch {
+	case errors.Is(err, v6.ErrLimitReached): // and then nothing is handed out
+		return true, nil
+	case err == nil:
+		return len(found) > 0, nil
+	case errors.Is(err, v6.ErrOSNotPresent):
+		return false, nil
+	default:
+		return false, err
+	}
+}
