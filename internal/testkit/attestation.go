@@ -68,8 +68,8 @@ type Payload struct {
 // Attestation is one attestation of a platform.
 type Attestation struct {
 	PredicateType string
-	// Predicate is encoded to JSON. A json.RawMessage or []byte goes in as it is, even
-	// when it is no JSON at all.
+	// Predicate is encoded to JSON. A json.RawMessage or []byte is taken as encoded: it
+	// is compacted when it is JSON, and goes in as it is when it is not.
 	Predicate any
 
 	forge forge
@@ -146,7 +146,7 @@ func (img Image) statement(a Attestation, child v1.Descriptor) ([]byte, error) {
 		predicate = p
 	default:
 		var err error
-		if predicate, err = json.Marshal(p); err != nil {
+		if predicate, err = encode(p); err != nil {
 			return nil, fmt.Errorf("encode the predicate: %w", err)
 		}
 	}
@@ -160,7 +160,7 @@ func (img Image) statement(a Attestation, child v1.Descriptor) ([]byte, error) {
 		s.Predicate = predicate
 	}
 	a.forge.statements(&s)
-	raw, err := json.Marshal(s)
+	raw, err := encode(s)
 	if err != nil {
 		return nil, fmt.Errorf("encode the statement: %w", err)
 	}
@@ -205,7 +205,7 @@ func (img Image) sign(key *Key, subject v1.Descriptor, optional map[string]any, 
 	if edit != nil {
 		edit(d)
 	}
-	payload, err := json.Marshal(d.Payload)
+	payload, err := encode(d.Payload)
 	if err != nil {
 		return nil, fmt.Errorf("encode the payload: %w", err)
 	}

@@ -1,6 +1,7 @@
 package testkit
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/json"
@@ -235,11 +236,23 @@ func Labels(name, version string, created time.Time) map[string]string {
 }
 
 func jsonBlob(mediaType types.MediaType, v any) (Blob, error) {
-	raw, err := json.Marshal(v)
+	raw, err := encode(v)
 	if err != nil {
 		return Blob{}, fmt.Errorf("encode %s: %w", mediaType, err)
 	}
 	return NewBlob(mediaType, raw), nil
+}
+
+// encode is json.Marshal that leaves <, > and & alone, as other publishers do: package
+// URLs are full of them.
+func encode(v any) ([]byte, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(v); err != nil {
+		return nil, err
+	}
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
 }
 
 // Push builds the image and pushes it.
