@@ -169,18 +169,25 @@ func mdPlatforms(r *report.Report) section {
 // mdNotVerified says of everything that does not count why it does not.
 func mdNotVerified(r *report.Report) section {
 	s := section{head: "### Not verified\n\n", tail: "\n", most: mostNotVerified, more: moreItems}
-	verified := map[string]bool{}
+	type where struct{ platform, family string }
+	verified := map[where]bool{}
 	for _, a := range r.Attestations {
 		if a.State == report.Verified {
-			verified[a.Family] = true
+			verified[where{a.Platform, a.Family}] = true
 			continue
 		}
 		s.rows = append(s.rows, fmt.Sprintf("- **%s** %s%s: %s: %s\n", word(a.Family), code(a.Digest), onPlatform(r, a.Platform),
 			word(string(a.State)), sentence(a.Reason)))
 	}
-	for _, f := range r.Policy.Require {
-		if !verified[f] {
-			s.rows = append(s.rows, fmt.Sprintf("- **%s** is required, and no verified one was found.\n", word(f)))
+	platforms := []string{r.Subject.Platform}
+	for i, p := range r.Platforms {
+		platforms = append(platforms[:i], p.Platform)
+	}
+	for _, p := range platforms {
+		for _, f := range r.Policy.Require {
+			if !verified[where{p, f}] && !verified[where{"", f}] {
+				s.rows = append(s.rows, fmt.Sprintf("- **%s** is required%s, and no verified one was found.\n", word(f), onPlatform(r, p)))
+			}
 		}
 	}
 	for _, p := range r.Discovery {

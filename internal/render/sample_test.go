@@ -170,7 +170,7 @@ func passing() *report.Report {
 func combined() *report.Report {
 	amd, arm := sample(), passing()
 	arm.Subject.Platform = "linux/arm64/v8"
-	arm.Subject.Digest = strings.ReplaceAll(imageDigest, "2", "a")
+	arm.Subject.Digest = "sha256:" + strings.Repeat("a", 64)
 	return report.Combine([]*report.Report{amd, arm})
 }
 

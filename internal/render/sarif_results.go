@@ -206,17 +206,13 @@ func findingLevel(r *report.Report, v report.Vulnerability) string {
 	if failsGate(r, v) {
 		return "error"
 	}
-	if level := severityLevel(v.Severity); level != "error" {
-		return level
-	}
-	return "warning"
+	return severityLevel(v.Severity)
 }
 
+// severityLevel is the level of what does not fail the gate by itself.
 func severityLevel(s report.Severity) string {
 	switch s {
-	case report.Critical, report.High:
-		return "error"
-	case report.Medium:
+	case report.Critical, report.High, report.Medium:
 		return "warning"
 	case report.Low, report.Negligible, report.Unknown:
 	}
