@@ -10,12 +10,14 @@ import (
 	"github.com/sigstore/sigstore-go/pkg/tlog"
 
 	"github.com/imagegate/imagegate/internal/attest/strictjson"
+	"github.com/imagegate/imagegate/internal/attest/trust"
 )
 
 // fromAnnotations makes the entity of a cosign signature layer: the payload is the
 // layer, everything else is in the layer's annotations (cosign SIGNATURE_SPEC.md). What
 // is there must be readable: a broken certificate or log entry is no absent one.
-func fromAnnotations(layer v1.Descriptor, payload []byte, lim limits) (*entity, error) {
+// With LogIgnore the log entry is not even read.
+func fromAnnotations(layer v1.Descriptor, payload []byte, lim limits, log trust.LogPolicy) (*entity, error) {
 	e := &entity{payload: payload, version: "v0.1"}
 	text, ok := layer.Annotations[annoSignature]
 	if !ok {
@@ -25,11 +27,11 @@ func fromAnnotations(layer v1.Descriptor, payload []byte, lim limits) (*entity, 
 	if e.sig, err = base64.StdEncoding.DecodeString(text); err != nil {
 		return nil, fmt.Errorf("signature annotation: %w", err)
 	}
-	return e, annotate(e, layer, lim)
+	return e, annotate(e, layer, lim, log)
 }
 
 // annotate reads certificate, chain, log entry and timestamp of a layer into e.
-func annotate(e *entity, layer v1.Descriptor, lim limits) error {
+func annotate(e *entity, layer v1.Descriptor, lim limits, log trust.LogPolicy) error {
 	if text := layer.Annotations[annoCertificate]; text != "" {
 		leaf, err := parseLeaf(text)
 		if err != nil {
@@ -44,7 +46,7 @@ func annotate(e *entity, layer v1.Descriptor, lim limits) error {
 		}
 		e.chain = chain
 	}
-	if text := layer.Annotations[annoRekorBundle]; text != "" {
+	if text := layer.Annotations[annoRekorBundle]; text != "" && log != trust.LogIgnore {
 		raw, err := parseRekorBundle(text, lim)
 		if err != nil {
 			return fmt.Errorf("transparency-log annotation: %w", err)

@@ -22,7 +22,7 @@ func brokenf(format string, args ...any) error {
 // statement, manifest, layer and listing one and the same.
 func (r *verification) bindStatement(c *candidate) (*statement, v1.Hash, error) {
 	m := c.obj.man
-	inIndex := c.obj.sightings[0].inIndex
+	inIndex := c.obj.inIndex()
 	subject, err := r.boundSubject(m, inIndex)
 	if err != nil {
 		return nil, v1.Hash{}, err
@@ -121,7 +121,7 @@ func (r *verification) checkSimple(s *sigRef, target v1.Hash) outcome {
 	case s.blob == nil:
 		return badf("signature manifest %s has no layer", short(s.obj.digest))
 	}
-	byTag := s.obj.sightings[0].tag != ""
+	byTag := s.obj.byTag()
 	if m := s.obj.man; !byTag && (m.Subject == nil || m.Subject.Digest != target) {
 		return unknownf("signature manifest %s is attached to another manifest", short(s.obj.digest))
 	}
@@ -138,7 +138,7 @@ func (r *verification) checkSimple(s *sigRef, target v1.Hash) outcome {
 	if signed != target {
 		return badf("the signature is over manifest %s, not over %s", signed, target)
 	}
-	e, err := fromAnnotations(s.layer, s.blob.data, r.lim)
+	e, err := fromAnnotations(s.layer, s.blob.data, r.lim, r.check.log)
 	if err != nil {
 		return badf("signature %s: %s", short(s.layer.Digest), reasonOf(err))
 	}

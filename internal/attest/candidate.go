@@ -41,7 +41,7 @@ type sigRef struct {
 // kindOf sorts a manifest by what it says of itself; the bytes are held to it later.
 func kindOf(o *object) kind {
 	m := o.man
-	if m.ArtifactType == mediaStatement || m.ArtifactType == artifactBuildKit || o.sightings[0].inIndex {
+	if m.ArtifactType == mediaStatement || m.ArtifactType == artifactBuildKit || o.inIndex() {
 		return kindStatement
 	}
 	if m.ArtifactType == artifactSignature || string(m.Config.MediaType) == artifactSignature {
@@ -64,9 +64,7 @@ func (r *verification) candidates(found []*object) []*candidate {
 	var out []*candidate
 	for _, o := range found {
 		if o.err != nil {
-			if o.sightings[0].tag == "" || !errors.Is(o.err, fs.ErrNotExist) {
-				out = append(out, &candidate{obj: o})
-			}
+			out = append(out, &candidate{obj: o})
 			continue
 		}
 		k := kindOf(o)
@@ -98,7 +96,7 @@ func (r *verification) candidates(found []*object) []*candidate {
 
 // manyStatements reports whether a manifest may hold several statements: BuildKit's.
 func manyStatements(o *object) bool {
-	return o.sightings[0].inIndex || o.man.ArtifactType == artifactBuildKit
+	return o.inIndex() || o.man.ArtifactType == artifactBuildKit
 }
 
 func (r *verification) payloadOf(o *object, l v1.Descriptor) *blob {

@@ -19,7 +19,7 @@ func (r *verification) command(j *judged) string {
 	}
 	args := []string{"cosign", "verify"}
 	args = append(args, r.signerArgs(j)...)
-	if at := j.signatureObject(); at != nil && at.sightings[0].tag == "" {
+	if at := j.signatureObject(); at != nil && !at.byTag() {
 		args = append(args, "--experimental-oci11")
 	}
 	args = append(args, "--new-bundle-format=false")

@@ -62,11 +62,9 @@ func (r *verification) judgeStatement(j *judged) {
 // judgeSignature judges a signature over the image or its index.
 func (r *verification) judgeSignature(j *judged) {
 	j.att.Form, j.att.PredicateType = "cosign-simple-signing", mediaSimpleSigning
-	target := r.subject.Digest
+	target := j.obj.sightings[0].subject
 	if m := j.obj.man; m.Subject != nil {
 		target = m.Subject.Digest
-	} else {
-		target = j.obj.sightings[0].subject
 	}
 	if target != r.subject.Digest && target != r.subject.Index {
 		j.decline(brokenf("the signature manifest's subject is %s, not %s", target, r.subject.Digest))
@@ -77,7 +75,7 @@ func (r *verification) judgeSignature(j *judged) {
 		j.decline(brokenf("the signature manifest has no layer"))
 		return
 	}
-	if j.obj.sightings[0].tag == "" {
+	if !j.obj.byTag() {
 		if err := r.listed(j.obj, target); err != nil {
 			j.decline(err)
 			return

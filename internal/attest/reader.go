@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"golang.org/x/sync/errgroup"
@@ -30,6 +31,16 @@ type object struct {
 	raw       []byte
 	man       *v1.Manifest
 	err       error
+}
+
+// inIndex reports whether the image's own index lists the manifest.
+func (o *object) inIndex() bool {
+	return slices.ContainsFunc(o.sightings, func(s sighting) bool { return s.inIndex })
+}
+
+// byTag reports whether only a tag led to the manifest.
+func (o *object) byTag() bool {
+	return !slices.ContainsFunc(o.sightings, func(s sighting) bool { return s.tag == "" })
 }
 
 // blob is one layer of an object.

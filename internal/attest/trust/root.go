@@ -25,7 +25,7 @@ type Root struct {
 	// it came without such a promise, as a file does.
 	Expires time.Time
 
-	material *root.TrustedRoot
+	material root.TrustedMaterial
 }
 
 // ParseRoot reads a trusted_root.json (Sigstore protobuf-specs, trustroot v1). Passing
@@ -41,6 +41,11 @@ func ParseRoot(source string, text []byte) (*Root, error) {
 		return nil, fault.New(fault.Usage, op, hint, err)
 	}
 	return &Root{Source: source, material: m}, nil
+}
+
+// NewRoot makes a root of material that is already in memory.
+func NewRoot(source string, material root.TrustedMaterial) *Root {
+	return &Root{Source: source, material: material}
 }
 
 // Embedded returns Sigstore's public-good instance as it was when the program was
