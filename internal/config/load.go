@@ -236,6 +236,9 @@ func defaultCacheDir(s Sources) string {
 	if getenv == nil {
 		return ""
 	}
+	if temp := getenv("RUNNER_TEMP"); s.Input != nil && temp != "" {
+		return filepath.Join(temp, "imagegate-cache") // the folder that action.yml caches
+	}
 	switch s.GOOS {
 	case "windows":
 		if d := getenv("LocalAppData"); d != "" {

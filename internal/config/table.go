@@ -31,7 +31,7 @@ func Options() []Option {
 			Help: "Bound on the whole run, retries included"},
 
 		{Name: "key", Kind: List, Group: "Trust", set: list(func(c *Config) *[]string { return &c.Keys }),
-			Help: "Public key or certificate that may sign attestations: a PEM file or the PEM text; with one given, no built-in key counts"},
+			Help: "Public key or certificate that may sign attestations: a PEM file, the PEM text, or a built-in key by name (dhi-2); with one given, only those given count"},
 		{Name: "trusted-root", Kind: String, Group: "Trust", set: str(func(c *Config) *string { return &c.TrustedRoot }),
 			Help: "Sigstore trusted root (JSON file) for certificates and transparency logs; empty means the public-good instance"},
 		{Name: "certificate-identity", Kind: String, Group: "Trust", set: str(func(c *Config) *string { return &c.CertificateIdentity }),
