@@ -44,8 +44,12 @@ func rules() []rule {
 	return []rule{readable, integrity, required, severity, packages, endOfLife, age, database, matching, unverifiedVEX}
 }
 
-// Evaluate applies p to r, which speaks of one platform, at the time now.
+// Evaluate applies p to r, which speaks of one platform, at the time now. When there
+// is no image to speak of, the other rules have nothing to add.
 func Evaluate(r *report.Report, p Policy, now time.Time) report.Verdict {
+	if stage(r, report.StageResolve).State == report.Failed {
+		return conclude(readable(r, p, now))
+	}
 	var applied []report.Rule
 	for _, apply := range rules() {
 		applied = append(applied, apply(r, p, now)...)
