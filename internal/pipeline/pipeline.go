@@ -1,0 +1,309 @@
+// Package pipeline runs the stages over one image, or over every platform of it, and
+// fills one report. It is the only package that knows all stages; they do not know
+// each other.
+//
+// It guarantees that what was gathered is never lost: a stage that fails leaves its
+// state and reason in the report and the others go on. The image is read once; its
+// attestations are fetched and verified while its layers come down, and the database
+// is opened beside both.
+//
+// Start reading at [Run].
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"slices"
+	"time"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/imagegate/imagegate/internal/config"
+	"github.com/imagegate/imagegate/internal/fault"
+	"github.com/imagegate/imagegate/internal/image"
+	"github.com/imagegate/imagegate/internal/policy"
+	"github.com/imagegate/imagegate/internal/registry"
+	"github.com/imagegate/imagegate/internal/report"
+	"github.com/imagegate/imagegate/internal/sbom"
+	"github.com/imagegate/imagegate/internal/vuln"
+)
+
+// Want says which stages to run; resolving always runs. The zero value runs none of
+// them, [Everything] all.
+type Want struct {
+	SBOM, Attestations, Vulnerabilities, VEX bool
+}
+
+// Everything is the whole gate.
+func Everything() Want {
+	return Want{SBOM: true, Attestations: true, Vulnerabilities: true, VEX: true}
+}
+
+// pull says whether the layers are needed.
+func (w Want) pull() bool { return w.SBOM || w.Vulnerabilities }
+
+// Deps are what a run needs of the world. Tool, Now and ReadFile are required.
+type Deps struct {
+	Tool report.Tool
+	// Now is the time at which the verdict is taken; SourceDate, when set, is the time
+	// written into reports instead (reproducible-builds.org, SOURCE_DATE_EPOCH).
+	Now        time.Time
+	SourceDate *time.Time
+	// Clock measures how long stages take; nil measures nothing.
+	Clock func() time.Time
+	// ReadFile reads keys, trusted roots, certificates and VEX files.
+	ReadFile func(string) ([]byte, error)
+	// Glob finds the files that a vex option names.
+	Glob func(string) ([]string, error)
+	// TempDir holds layers until the end of the run; "" means the system's.
+	TempDir string
+	// Engine is the container engine's address (DOCKER_HOST).
+	Engine string
+	// Transport replaces the HTTP transport of the registry client.
+	Transport http.RoundTripper
+	// Logger gets debug records; nil discards them.
+	Logger *slog.Logger
+	// Progress is called when a stage begins or ends and while layers come down, from
+	// several goroutines; nil means nobody watches.
+	Progress func(Event)
+}
+
+// Event is a step of a run, for people who watch.
+type Event struct {
+	Stage    string
+	Platform string
+	// Done is set at the end of a stage.
+	Done bool
+	// Layer is set while layers come down.
+	Layer *image.Progress
+	// State and Reason are set at the end.
+	State  report.State
+	Reason string
+}
+
+// Timing is how long one stage took. Timings live apart from the report, which is
+// to be comparable between runs.
+type Timing struct {
+	Stage    string        `json:"stage"`
+	Platform string        `json:"platform,omitempty"`
+	Start    time.Duration `json:"start"`
+	Duration time.Duration `json:"duration"`
+}
+
+// Result is what a run produced.
+type Result struct {
+	// Report is canonical and has its verdict.
+	Report *report.Report
+	// Platforms has the report of each platform when there are several.
+	Platforms []*report.Report
+	// Files are the SBOMs, attestations and documents that were gathered.
+	Files   []report.File
+	Timings []Timing
+}
+
+// Run gates one image. The result is never nil: it holds whatever was gathered, also
+// when the error is not nil.
+//
+// The error is the fault that kept the run from a verdict of the policy: a bad
+// reference or option (code Usage), an image that could not be read (Unavailable), an
+// interrupt. The verdict is then [report.Error] with the same reason. A policy that
+// failed is no error.
+func Run(ctx context.Context, cfg *config.Config, want Want, deps Deps) (*Result, error) {
+	if deps.Logger == nil {
+		deps.Logger = slog.New(slog.DiscardHandler)
+	}
+	r := &run{cfg: cfg, want: want, deps: deps}
+	if cfg.Timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, cfg.Timeout)
+		defer cancel()
+	}
+	return r.all(ctx)
+}
+
+// run is one call of Run.
+type run struct {
+	cfg     *config.Config
+	want    Want
+	deps    Deps
+	db      *lazyDB
+	timings timings
+}
+
+func (r *run) all(ctx context.Context) (*Result, error) {
+	r.timings.clock = r.deps.Clock
+	r.timings.begin()
+	if r.want.Vulnerabilities {
+		r.db = openDB(ctx, r) // beside everything else
+		defer r.db.close()
+	}
+	if r.want.pull() {
+		go sbom.Warm()
+	}
+	inputs, err := r.readInputs()
+	if err != nil {
+		return r.failed(nil, err)
+	}
+	img, platforms, err := r.resolve(ctx, inputs)
+	if err != nil {
+		return r.failed(nil, err)
+	}
+	defer func() { _ = img.Close() }()
+
+	result := &Result{}
+	var reports []*report.Report
+	var faults []error
+	for _, p := range platforms {
+		one, err := r.platform(ctx, img, p, inputs, len(platforms) > 1)
+		if err != nil {
+			faults = append(faults, err)
+		}
+		reports = append(reports, one.report)
+		result.Files = append(result.Files, one.files...)
+	}
+	result.Report = reports[0]
+	if len(reports) > 1 {
+		result.Report, result.Platforms = combine(reports), reports
+	}
+	result.Timings = r.timings.list()
+	return result, errors.Join(faults...)
+}
+
+// resolve pins the reference and chooses the platforms.
+func (r *run) resolve(ctx context.Context, in *inputs) (*registry.Image, []v1.Platform, error) {
+	defer r.timings.start(report.StageResolve, "")()
+	r.event(Event{Stage: report.StageResolve})
+	img, err := registry.Open(ctx, r.cfg.Image, registry.Options{
+		Username: r.cfg.RegistryUsername, Password: r.cfg.RegistryPassword,
+		PlainHTTP: r.cfg.PlainHTTP, RootCAs: in.roots, AttestationRegistry: r.cfg.AttestationRegistry,
+		Timeout: r.cfg.Timeout, Transport: r.deps.Transport, Engine: r.deps.Engine, TempDir: r.deps.TempDir,
+		UserAgent: r.deps.Tool.Name + "/" + r.deps.Tool.Version, Logger: r.deps.Logger,
+	})
+	if err != nil {
+		r.event(Event{Stage: report.StageResolve, Done: true, State: report.Failed, Reason: err.Error()})
+		return nil, nil, err
+	}
+	r.event(Event{Stage: report.StageResolve, Done: true, State: report.Done, Reason: img.Root.Digest.String()})
+	if r.cfg.AllPlatforms {
+		return img, img.Platforms(), nil
+	}
+	p, err := v1.ParsePlatform(r.cfg.Platform)
+	if err != nil || p.OS == "" || p.Architecture == "" {
+		return nil, nil, errors.Join(fault.Usagef("read the platform", "write os/arch or os/arch/variant, such as linux/arm64",
+			"%q is no platform", r.cfg.Platform), img.Close())
+	}
+	return img, []v1.Platform{*p}, nil
+}
+
+// failed is the result of a run that ended before there was a platform to judge.
+func (r *run) failed(rep *report.Report, err error) (*Result, error) {
+	if rep == nil {
+		rep = r.newReport()
+		rep.Subject.Reference = r.cfg.Image
+		if slices.Equal(rep.Policy.Require, []string{config.RequireAuto}) {
+			rep.Policy.Require = nil // what it means depends on the image
+		}
+		rep.Stages = []report.Stage{{Name: report.StageResolve, State: report.Failed, Reason: err.Error(), Hint: fault.HintOf(err)}}
+	}
+	r.judge(rep)
+	return &Result{Report: rep.Canonical(), Timings: r.timings.list()}, err
+}
+
+// newReport is a report in which nothing was looked at.
+func (r *run) newReport() *report.Report {
+	rep := &report.Report{Tool: r.deps.Tool, Generated: r.written()}
+	rep.Policy = report.Policy{
+		FailOnSeverity: r.cfg.FailOnSeverity, OnlyFixed: r.cfg.OnlyFixed, Require: r.cfg.Require,
+		VEXPolicy: r.cfg.VEXPolicy, FailOnEOL: r.cfg.FailOnEOL,
+	}
+	if r.cfg.MaxAge > 0 {
+		rep.Policy.MaxAge = r.cfg.MaxAge.String()
+	}
+	rep.Database.State = report.Skipped
+	return rep
+}
+
+// written is the time that goes into reports.
+func (r *run) written() time.Time {
+	if r.deps.SourceDate != nil {
+		return *r.deps.SourceDate
+	}
+	return r.deps.Now
+}
+
+// judge applies the policy to what the report holds.
+func (r *run) judge(rep *report.Report) {
+	rep.Counts = report.CountVulnerabilities(rep.Vulnerabilities)
+	p := policy.Policy{
+		OnlyFixed: r.cfg.OnlyFixed, Require: rep.Policy.Require, MaxAge: r.cfg.MaxAge,
+		FailOnEOL: r.cfg.FailOnEOL, AllowEmptySBOM: r.cfg.AllowEmptySBOM,
+	}
+	if s, ok := report.ParseSeverity(r.cfg.FailOnSeverity); ok && r.want.Vulnerabilities {
+		p.FailOnSeverity = s
+	}
+	if !r.want.Attestations {
+		p.Require = nil
+	}
+	rep.Verdict = policy.Evaluate(rep.Canonical(), p, r.written())
+}
+
+// combine joins the platforms' reports and takes one verdict.
+func combine(reports []*report.Report) *report.Report {
+	c := report.Combine(reports)
+	platforms := make([]report.Platform, len(reports))
+	verdicts := make([]report.Verdict, len(reports))
+	for i, rep := range reports {
+		platforms[i] = report.Platform{Platform: rep.Subject.Platform}
+		verdicts[i] = rep.Verdict
+	}
+	c.Verdict = policy.Join(platforms, verdicts)
+	return c
+}
+
+func (r *run) event(e Event) {
+	if r.deps.Progress != nil {
+		r.deps.Progress(e)
+	}
+}
+
+// lazyDB is the database, opened in the background from the start of the run.
+type lazyDB struct {
+	done chan struct{}
+	db   *vuln.DB
+	err  error
+}
+
+func openDB(ctx context.Context, r *run) *lazyDB {
+	l := &lazyDB{done: make(chan struct{})}
+	go func() {
+		defer close(l.done)
+		defer r.timings.start("database", "")()
+		in, err := r.dbOptions()
+		if err != nil {
+			l.err = err
+			return
+		}
+		l.db, l.err = vuln.Open(ctx, in)
+	}()
+	return l
+}
+
+// wait returns the database once it is open.
+func (l *lazyDB) wait(ctx context.Context) (*vuln.DB, error) {
+	select {
+	case <-l.done:
+		return l.db, l.err
+	case <-ctx.Done():
+		return nil, fmt.Errorf("open the vulnerability database: %w", context.Cause(ctx))
+	}
+}
+
+func (l *lazyDB) close() {
+	<-l.done
+	if l.db != nil {
+		_ = l.db.Close()
+	}
+}

@@ -1,0 +1,233 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/imagegate/imagegate/internal/attest"
+	"github.com/imagegate/imagegate/internal/config"
+	"github.com/imagegate/imagegate/internal/fault"
+	"github.com/imagegate/imagegate/internal/image"
+	"github.com/imagegate/imagegate/internal/registry"
+	"github.com/imagegate/imagegate/internal/report"
+	"github.com/imagegate/imagegate/internal/sbom"
+)
+
+// platform is the run over one platform. Each stage writes its own fields; the
+// report is put together when all are done.
+type platform struct {
+	*run
+	img    *registry.Image
+	man    *registry.Manifest
+	inputs *inputs
+	name   string // "linux/amd64"
+	folder string // prefix of its files in the report directory, "" for the only one
+
+	report   *report.Report
+	files    []report.File
+	verified []attest.Verified
+	doubtful []attest.Unverified
+
+	mu     sync.Mutex
+	faults []error
+}
+
+// platform judges one platform. The result is never nil; the error is what kept it
+// from being read.
+func (r *run) platform(ctx context.Context, img *registry.Image, want v1.Platform, in *inputs, several bool) (*platform, error) {
+	p := &platform{run: r, img: img, inputs: in, name: want.String(), report: r.newReport()}
+	if several {
+		p.folder = "platforms/" + strings.ReplaceAll(p.name, "/", "-") + "/"
+	}
+	man, err := img.Manifest(ctx, want)
+	if err != nil {
+		p.report.Subject = report.Subject{Reference: img.Reference, Source: img.Source, Registry: img.Registry, Repository: img.Repository, Tag: img.Tag, Platform: p.name}
+		if img.Index != nil {
+			p.report.Subject.IndexDigest = img.Root.Digest.String()
+		}
+		p.fail(report.StageResolve, err)
+		return p.finish(), err
+	}
+	p.man, p.name = man, man.Platform.String()
+	p.report.Subject = subject(img, man)
+	if several {
+		p.folder = "platforms/" + strings.ReplaceAll(p.name, "/", "-") + "/"
+		p.report.Platforms = []report.Platform{{Platform: p.name, Digest: man.Descriptor.Digest.String(), Path: p.folder + "report.json"}}
+	}
+	p.stage(report.StageResolve, report.Done, "pinned to "+man.Descriptor.Digest.String())
+	p.identity()
+
+	p.report.Policy.Require = p.require()
+	var side sync.WaitGroup
+	side.Go(func() { p.attest(ctx) })
+	p.contents(ctx)
+	side.Wait()
+	p.decide(ctx)
+	if err := ctx.Err(); errors.Is(err, context.Canceled) {
+		p.faults = append(p.faults, err)
+	}
+	return p.finish(), errors.Join(p.faults...)
+}
+
+// require resolves auto: the vendor's preset for images from the vendor's own registry.
+func (p *platform) require() []string {
+	if len(p.cfg.Require) == 1 && p.cfg.Require[0] == config.RequireAuto {
+		if fromDHI(p.img) {
+			return config.RequirePreset("dhi")
+		}
+		return nil
+	}
+	return p.cfg.Require
+}
+
+// finish takes the verdict.
+func (p *platform) finish() *platform {
+	p.judge(p.report)
+	p.report = p.report.Canonical()
+	return p
+}
+
+// contents reads the layers, lists the packages and matches them.
+func (p *platform) contents(ctx context.Context) {
+	if !p.want.pull() {
+		p.stage(report.StagePull, report.Skipped, "not asked for")
+		p.stage(report.StageSBOM, report.Skipped, "not asked for")
+		p.stage(report.StageVuln, report.Skipped, "not asked for")
+		return
+	}
+	img := p.pull(ctx)
+	if img == nil {
+		p.stage(report.StageSBOM, report.Failed, "the layers could not be read")
+		if p.want.Vulnerabilities {
+			p.stage(report.StageVuln, report.Failed, "there are no packages to match, because the layers could not be read")
+		}
+		return
+	}
+	defer func() { _ = img.Close() }()
+	list := p.packages(ctx, img)
+	if !p.want.Vulnerabilities {
+		p.stage(report.StageVuln, report.Skipped, "not asked for")
+		return
+	}
+	if list == nil {
+		p.stage(report.StageVuln, report.Failed, "there are no packages to match, because they could not be listed")
+		return
+	}
+	p.match(ctx, list)
+}
+
+// pull downloads and verifies the layers; nil when that failed.
+func (p *platform) pull(ctx context.Context) *image.Image {
+	defer p.timings.start(report.StagePull, p.name)()
+	p.event(Event{Stage: report.StagePull, Platform: p.name})
+	img, err := image.Pull(ctx, p.img, image.Input{
+		Reference: p.img.Reference, Tags: p.tags(), RepoDigests: p.repoDigests(),
+		ManifestRaw: p.man.Raw, ConfigRaw: p.man.ConfigRaw, Manifest: p.man.Manifest, Config: p.man.Config,
+	}, image.Options{TempDir: p.deps.TempDir, Progress: func(l image.Progress) {
+		p.event(Event{Stage: report.StagePull, Platform: p.name, Layer: &l})
+	}})
+	if err != nil {
+		p.fail(report.StagePull, err)
+		return nil
+	}
+	for _, w := range img.Warnings() {
+		p.warn(report.StagePull, w)
+	}
+	p.stage(report.StagePull, report.Done, count(len(img.Layers()), "layer")+", "+bytesText(p.report.Subject.Size))
+	return img
+}
+
+// packages extracts the SBOM; nil when that failed.
+func (p *platform) packages(ctx context.Context, img *image.Image) *sbom.SBOM {
+	defer p.timings.start(report.StageSBOM, p.name)()
+	p.event(Event{Stage: report.StageSBOM, Platform: p.name})
+	list, err := sbom.Extract(ctx, img.Stereoscope(), p.img.Reference, sbom.Options{
+		Tool: p.deps.Tool.Name, Version: p.deps.Tool.Version, Created: p.written(),
+	})
+	if err != nil {
+		p.fail(report.StageSBOM, err)
+		return nil
+	}
+	p.mu.Lock()
+	p.report.Subject.Distro = list.Distro()
+	p.report.SBOM.Packages, p.report.SBOM.Types, p.report.SBOM.Generator = list.Packages(), list.Types(), list.Generator()
+	p.mu.Unlock()
+	for _, w := range list.Warnings() {
+		p.warn(report.StageSBOM, w)
+	}
+	p.writeSBOMs(list)
+	switch failed := list.Failed(); {
+	case len(failed) > 0:
+		p.stage(report.StageSBOM, report.Failed, "the list is not complete; these catalogers did not finish: "+strings.Join(failed, ", "))
+	case list.Packages() == 0:
+		p.stage(report.StageSBOM, report.Missing, "no package was found: the image holds no package database and no manifest that is known")
+	default:
+		p.stage(report.StageSBOM, report.Done, count(list.Packages(), "package"))
+	}
+	return list
+}
+
+// fail records a stage that could not do its work. The fault of a stage that reads
+// the image is the run's: without the image nothing is decided.
+func (p *platform) fail(stage string, err error) {
+	p.mu.Lock()
+	p.report.Stages = append(p.report.Stages, report.Stage{Name: stage, State: report.Failed, Reason: err.Error(), Hint: fault.HintOf(err)})
+	if stage == report.StagePull || errors.Is(err, context.Canceled) {
+		p.faults = append(p.faults, err)
+	}
+	p.mu.Unlock()
+	p.event(Event{Stage: stage, Platform: p.name, Done: true, State: report.Failed, Reason: err.Error()})
+}
+
+func (p *platform) stage(name string, state report.State, reason string) {
+	p.mu.Lock()
+	p.report.Stages = append(p.report.Stages, report.Stage{Name: name, State: state, Reason: reason})
+	p.mu.Unlock()
+	p.event(Event{Stage: name, Platform: p.name, Done: true, State: state, Reason: reason})
+}
+
+func (p *platform) warn(stage, message string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.report.Warnings = append(p.report.Warnings, report.Warning{Stage: stage, Message: message})
+}
+
+// evidence adds what the verdict rests on, and the files that hold it.
+func (p *platform) evidence(list ...report.Evidence) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, e := range list {
+		if e.Path != "" {
+			e.Path = p.folder + e.Path
+		}
+		p.report.Evidence = append(p.report.Evidence, e)
+	}
+}
+
+func (p *platform) file(list ...report.File) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, f := range list {
+		f.Path = p.folder + f.Path
+		p.files = append(p.files, f)
+	}
+}
+
+// tags and repoDigests name the image in the SBOM.
+func (p *platform) tags() []string {
+	if p.img.Repository == "" || p.img.Tag == "" {
+		return nil
+	}
+	return []string{p.img.Repository + ":" + p.img.Tag}
+}
+
+func (p *platform) repoDigests() []string {
+	if p.img.Repository == "" {
+		return nil
+	}
+	return []string{p.img.Repository + "@" + p.man.Descriptor.Digest.String()}
+}

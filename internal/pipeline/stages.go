@@ -1,0 +1,265 @@
+package pipeline
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/imagegate/imagegate/internal/attest"
+	"github.com/imagegate/imagegate/internal/config"
+	"github.com/imagegate/imagegate/internal/registry"
+	"github.com/imagegate/imagegate/internal/report"
+	"github.com/imagegate/imagegate/internal/sbom"
+	"github.com/imagegate/imagegate/internal/vex"
+	"github.com/imagegate/imagegate/internal/vuln"
+)
+
+// stageMatching marks remarks about matching that are no problem: what was left out
+// on purpose.
+const stageMatching = "matching"
+
+// identity records what was pinned.
+func (p *platform) identity() {
+	if p.img.Index != nil {
+		p.evidence(report.Evidence{Kind: "index", Name: p.img.Reference, Digest: p.img.Root.Digest.String(), Size: p.img.Root.Size})
+	}
+	p.evidence(
+		report.Evidence{Kind: "manifest", Name: p.name, Digest: p.man.Descriptor.Digest.String(), Size: p.man.Descriptor.Size},
+		report.Evidence{Kind: "config", Name: p.name, Digest: p.man.Manifest.Config.Digest.String(), Size: p.man.Manifest.Config.Size},
+	)
+	for i, l := range p.report.Subject.Layers {
+		p.evidence(report.Evidence{Kind: "layer", Name: fmt.Sprintf("layer %d", i), Digest: l.Digest, Size: l.Size})
+	}
+	for _, k := range p.inputs.keys {
+		p.evidence(report.Evidence{Kind: "key", Name: k.Name, Digest: k.Fingerprint()})
+	}
+}
+
+// writeSBOMs encodes the SBOM in each format that was asked for.
+func (p *platform) writeSBOMs(list *sbom.SBOM) {
+	for _, format := range p.cfg.SBOMFormats {
+		var b bytes.Buffer
+		if err := list.Encode(&b, sbom.Format(format)); err != nil {
+			p.warn(report.StageSBOM, fmt.Sprintf("write %s: %v", format, err))
+			continue
+		}
+		name, mediaType := sbomFile(format)
+		p.file(report.File{Path: name, MediaType: mediaType, Data: b.Bytes()})
+		digest := digestOf(b.Bytes())
+		p.mu.Lock()
+		p.report.SBOM.Documents = append(p.report.SBOM.Documents, report.SBOMDocument{Format: format, Path: p.folder + name, Digest: digest, Size: int64(b.Len())})
+		p.mu.Unlock()
+		p.evidence(report.Evidence{Kind: "sbom", Name: format, Digest: digest, Size: int64(b.Len()), Path: name})
+	}
+}
+
+// sbomFile is the file name and media type of a format.
+func sbomFile(format string) (name, mediaType string) {
+	switch format {
+	case "spdx-json":
+		return "sbom.spdx.json", "application/spdx+json"
+	case "cyclonedx-json":
+		return "sbom.cyclonedx.json", "application/vnd.cyclonedx+json"
+	default:
+		return "sbom.syft.json", "application/vnd.syft+json"
+	}
+}
+
+// attest finds and verifies the attestations.
+func (p *platform) attest(ctx context.Context) {
+	if !p.want.Attestations {
+		p.stage(report.StageAttest, report.Skipped, "not asked for")
+		return
+	}
+	defer p.timings.start(report.StageAttest, p.name)()
+	p.event(Event{Stage: report.StageAttest, Platform: p.name})
+	subject := attest.Subject{Digest: p.man.Descriptor.Digest, Repository: p.img.Repository, DHI: p.img.IsDHI()}
+	if p.img.Index != nil {
+		subject.Index, subject.IndexRaw = p.img.Root.Digest, p.img.RootRaw
+	}
+	var stores []attest.Store
+	for _, s := range p.img.Stores(ctx) {
+		stores = append(stores, s)
+	}
+	res, err := attest.Verify(ctx, subject, stores, p.inputs.attestOptions(p.cfg, p.deps))
+	if err != nil {
+		p.fail(report.StageAttest, err)
+		return
+	}
+	p.mu.Lock()
+	p.report.Discovery, p.report.Attestations = res.Probes, res.Attestations
+	if p.folder != "" {
+		for i := range p.report.Attestations {
+			if p.report.Attestations[i].Path != "" {
+				p.report.Attestations[i].Path = p.folder + p.report.Attestations[i].Path
+			}
+		}
+	}
+	p.verified, p.doubtful = res.Verified, res.Unverified
+	p.mu.Unlock()
+	for _, w := range res.Warnings {
+		p.warn(report.StageAttest, w)
+	}
+	p.file(res.Files...)
+	p.evidence(res.Evidence...)
+	p.attestState(res)
+}
+
+// attestState sums up: found and verified, looked and found none, could not look.
+func (p *platform) attestState(res *attest.Result) {
+	verified := 0
+	for _, a := range res.Attestations {
+		if a.State == report.Verified {
+			verified++
+		}
+	}
+	var failed []string
+	for _, probe := range res.Probes {
+		if probe.State == report.ProbeFailed {
+			failed = append(failed, probe.Store+": "+probe.Reason)
+		}
+	}
+	switch {
+	case len(res.Attestations) > 0:
+		p.stage(report.StageAttest, report.Done, fmt.Sprintf("%d of %s verified", verified, count(len(res.Attestations), "attestation")))
+	case len(failed) > 0:
+		p.stage(report.StageAttest, report.Failed, strings.Join(failed, "; "))
+	default:
+		p.stage(report.StageAttest, report.Missing, "no attestation was found in "+count(len(res.Probes), "place"))
+	}
+}
+
+// match finds the vulnerabilities of the packages.
+func (p *platform) match(ctx context.Context, list *sbom.SBOM) {
+	db, err := p.db.wait(ctx)
+	if err != nil {
+		p.report.Database = report.Database{State: report.Failed, Reason: err.Error()}
+		p.fail(report.StageVuln, err)
+		return
+	}
+	p.report.Database = db.Status()
+	p.evidence(report.Evidence{Kind: "database", Name: "grype " + p.report.Database.Schema, Digest: p.report.Database.Checksum})
+	if list.Packages() == 0 {
+		p.stage(report.StageVuln, report.Missing, "there are no packages to match")
+		return
+	}
+	defer p.timings.start(report.StageVuln, p.name)()
+	p.event(Event{Stage: report.StageVuln, Platform: p.name})
+	m, err := db.Match(ctx, list.Syft(), vuln.MatchOptions{})
+	if err != nil {
+		p.fail(report.StageVuln, err)
+		return
+	}
+	p.report.Vulnerabilities = m.Vulnerabilities
+	for _, problem := range m.Problems {
+		p.warn(report.StageVuln, problem)
+	}
+	for _, note := range m.Notes {
+		p.warn(stageMatching, note)
+	}
+	p.stage(report.StageVuln, m.State, m.Reason)
+}
+
+// decide applies VEX to the findings.
+func (p *platform) decide(context.Context) {
+	switch {
+	case !p.want.VEX:
+		p.stage(report.StageVEX, report.Skipped, "not asked for")
+		return
+	case p.cfg.VEXPolicy == config.VEXOff:
+		p.stage(report.StageVEX, report.Skipped, "vex-policy is off: nothing is suppressed")
+		return
+	}
+	defer p.timings.start(report.StageVEX, p.name)()
+	docs, rejected := p.documents()
+	res, err := vex.Decide(p.report.Vulnerabilities, docs, p.vexImage(), vex.Options{Policy: vex.Policy(p.cfg.VEXPolicy), Now: p.written()})
+	if err != nil {
+		p.fail(report.StageVEX, err)
+		return
+	}
+	p.report.Vulnerabilities = res.Vulnerabilities
+	p.report.VEX.Documents = append(res.Documents, rejected...)
+	for _, w := range res.Warnings {
+		p.warn(report.StageVEX, w)
+	}
+	if len(p.report.VEX.Documents) == 0 {
+		p.stage(report.StageVEX, report.Missing, "there is no VEX document")
+		return
+	}
+	suppressed := report.CountVulnerabilities(res.Vulnerabilities).Suppressed
+	p.stage(report.StageVEX, report.Done, fmt.Sprintf("%d of %s suppressed by %s", suppressed,
+		count(len(res.Vulnerabilities), "finding"), count(len(docs), "document")))
+}
+
+// documents turns verified attestations, files that the user named and unverified
+// attestations into VEX documents, each with the trust it has. This is the only door
+// between attestations and VEX. Unverified ones suppress only under vex-policy any;
+// else they are read to tell what they would have covered.
+func (p *platform) documents() (docs []vex.Document, rejected []report.VEXDocument) {
+	add := func(source, digest, signer, trust string, d vex.Document, err error) {
+		if err != nil {
+			rejected = append(rejected, vex.Rejected(source, digest, signer, trust, err))
+			p.warn(report.StageVEX, fmt.Sprintf("%s was not used: %v", source, err))
+			return
+		}
+		docs = append(docs, d)
+	}
+	for _, v := range p.verified {
+		if v.Family() == "vex" {
+			d, err := vex.FromAttestation(v)
+			add("attestation "+v.Digest(), v.Digest(), v.Signer(), report.TrustVerified, d, err)
+		}
+	}
+	for _, u := range p.doubtful {
+		if u.Family == "vex" {
+			d, err := vex.FromUnverified("attestation "+u.Digest, u.Digest, u.Predicate)
+			add("attestation "+u.Digest, u.Digest, "", report.TrustUnverified, d, err)
+		}
+	}
+	for _, f := range p.inputs.vex {
+		d, err := vex.FromFile(f.name, f.data)
+		add(f.name, digestOf(f.data), "", report.TrustNamed, d, err)
+		p.evidence(report.Evidence{Kind: "vex", Name: f.name, Digest: digestOf(f.data), Size: int64(len(f.data))})
+	}
+	return docs, rejected
+}
+
+// dbOptions says which database to open.
+func (r *run) dbOptions() (vuln.DBOptions, error) {
+	in, err := r.readRoots()
+	if err != nil {
+		return vuln.DBOptions{}, err
+	}
+	if r.cfg.CacheDir == "" {
+		return vuln.DBOptions{}, errors.New("no directory for the database: give cache-dir")
+	}
+	maxAge := r.cfg.DBMaxAge
+	if maxAge == 0 {
+		maxAge = -1 // any age: there, 0 means the default
+	}
+	return vuln.DBOptions{
+		CacheDir: r.cfg.CacheDir, DB: r.cfg.DB, MaxAge: maxAge, Now: r.deps.Now, Timeout: r.cfg.Timeout, RootCAs: in,
+		UserAgent: r.deps.Tool.Name + "/" + r.deps.Tool.Version, Logger: r.deps.Logger,
+	}, nil
+}
+
+// vexImage says what the image is called, for VEX. Its canonical name among Docker
+// Hardened Images counts only when the signer who stands for Docker vouched for this
+// very digest and the index carries Docker's marks: the label alone is inherited by
+// whatever is built on top.
+func (p *platform) vexImage() vex.Image {
+	s := p.report.Subject
+	im := vex.Image{
+		Digest: s.Digest, IndexDigest: s.IndexDigest, Repository: s.Repository, Platform: s.Platform, Distro: s.Distro,
+	}
+	if s.Source == registry.SourceRegistry {
+		im.References = []string{s.Reference}
+	}
+	if s.DHI != nil {
+		im.DHIName = s.DHI.Name
+		im.DHINameVerified = s.DHI.Index && len(p.verified) > 0
+	}
+	return im
+}
