@@ -1,0 +1,98 @@
+package cli
+
+import (
+	"bytes"
+	"errors"
+	"slices"
+	"strconv"
+
+	"github.com/imagegate/imagegate/internal/actions"
+	"github.com/imagegate/imagegate/internal/config"
+	"github.com/imagegate/imagegate/internal/pipeline"
+	"github.com/imagegate/imagegate/internal/publish"
+	"github.com/imagegate/imagegate/internal/render"
+	"github.com/imagegate/imagegate/internal/report"
+)
+
+// publish renders the result and brings it to the report directory and, with a runner,
+// to the step. A renderer or an output that fails is told and stops no other.
+func (a *app) publish(cfg *config.Config, result *pipeline.Result, runner *actions.Runner) error {
+	files, err := reportFiles(cfg, result)
+	errs := []error{err}
+	b := publish.Bundle{Files: files}
+	if runner != nil {
+		b.Outputs = append(publish.Outputs(result.Report), stepOutputs(cfg, result.Report)...)
+		if cfg.Summary {
+			b.Summary = fileData(files, report.FileSummary)
+		}
+		if cfg.Annotations {
+			for _, an := range render.Annotations(result.Report, "", 0) {
+				b.Annotations = append(b.Annotations, publish.Annotation(an))
+			}
+		}
+	}
+	res, err := publish.Publish(b, publish.Target{Dir: cfg.ReportDir, SARIFFile: cfg.SARIFFile, Runner: runner})
+	for _, n := range res.Notices {
+		a.notice(n)
+	}
+	return errors.Join(append(errs, err)...)
+}
+
+// reportFiles are all files of the report directory.
+func reportFiles(cfg *config.Config, result *pipeline.Result) ([]report.File, error) {
+	files := slices.Clone(result.Files)
+	var errs []error
+	add := func(name, mediaType string, write func(*bytes.Buffer) error) {
+		f, err := publish.File(name, mediaType, write)
+		if err != nil {
+			errs = append(errs, err)
+			return
+		}
+		files = append(files, f)
+	}
+	r := result.Report
+	add(report.FileReport, "application/json", func(b *bytes.Buffer) error { return render.JSON(b, r) })
+	add(report.FileSchema, "application/schema+json", func(b *bytes.Buffer) error { _, err := b.Write(report.Schema()); return err })
+	add(report.FileSummary, "text/markdown", func(b *bytes.Buffer) error { return render.Markdown(b, r, 0) })
+	add(report.FileSARIF, "application/sarif+json", func(b *bytes.Buffer) error {
+		return render.SARIF(b, r, render.SARIFOptions{Category: cfg.Category})
+	})
+	add(report.FileEvidence, "application/json", func(b *bytes.Buffer) error { return render.Evidence(b, r) })
+	if r.Counts.Suppressed > 0 {
+		add(report.FileVEX, "application/json", func(b *bytes.Buffer) error { return render.OpenVEX(b, r) })
+	}
+	for _, p := range result.Platforms {
+		if len(p.Platforms) == 1 {
+			add(p.Platforms[0].Path, "application/json", func(b *bytes.Buffer) error { return render.JSON(b, p) })
+		}
+	}
+	timings := make([]publish.Timing, len(result.Timings))
+	for i, t := range result.Timings {
+		timings[i] = publish.Timing(t)
+	}
+	f, err := publish.TimingsFile(timings)
+	if err == nil {
+		files = append(files, f)
+	}
+	return files, errors.Join(append(errs, err)...)
+}
+
+func fileData(files []report.File, name string) []byte {
+	for _, f := range files {
+		if f.Path == name {
+			return f.Data
+		}
+	}
+	return nil
+}
+
+// stepOutputs are the outputs that later steps of action.yml read.
+func stepOutputs(cfg *config.Config, r *report.Report) []publish.Output {
+	return []publish.Output{
+		{Name: "upload-sarif", Value: strconv.FormatBool(cfg.UploadSARIF)},
+		{Name: "category", Value: category(cfg, r)},
+		{Name: "upload-artifact", Value: strconv.FormatBool(cfg.UploadArtifact)},
+		{Name: "artifact-name", Value: artifactName(cfg, r)},
+		{Name: "retention-days", Value: strconv.Itoa(cfg.RetentionDays)},
+	}
+}

@@ -1,0 +1,132 @@
+package cli
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/imagegate/imagegate/internal/config"
+	"github.com/imagegate/imagegate/internal/fault"
+)
+
+// newRoot builds the command tree. Commands are thin: each says which stages it wants
+// and what it shows.
+func newRoot(a *app) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "imagegate",
+		Short: "Verify hardened container images before they ship",
+		Long: "imagegate pulls a hardened image once, lists its packages, finds and verifies its signed\n" +
+			"attestations, matches vulnerabilities, lets only verified VEX suppress them, applies a policy,\n" +
+			"and leaves a report with the evidence.\n\n" + exitCodes(),
+		SilenceUsage:      true,
+		SilenceErrors:     true,
+		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
+		Args:              cobra.NoArgs,
+		RunE:              func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return fault.New(fault.Usage, "read the arguments", "run "+cmd.CommandPath()+" --help", err)
+	})
+	root.AddCommand(
+		verifyCommand(a), actionCommand(a), demoCommand(a),
+		scanCommand(a), sbomCommand(a), attestCommand(a), vexCommand(a), versionCommand(a),
+	)
+	for _, c := range root.Commands() {
+		strict(c)
+	}
+	strict(root)
+	return root
+}
+
+// strict makes cobra's complaints about arguments usage faults.
+func strict(c *cobra.Command) {
+	if check := c.Args; check != nil {
+		c.Args = func(cmd *cobra.Command, args []string) error {
+			if err := check(cmd, args); err != nil {
+				return fault.New(fault.Usage, "read the arguments", "run "+cmd.CommandPath()+" --help", err)
+			}
+			return nil
+		}
+	}
+	for _, sub := range c.Commands() {
+		strict(sub)
+	}
+}
+
+// exitCodes is the contract, for --help.
+func exitCodes() string {
+	var b strings.Builder
+	b.WriteString("Exit codes:\n")
+	for _, c := range fault.Codes() {
+		fmt.Fprintf(&b, "  %3d  %s\n", int(c), c.Describe())
+	}
+	return b.String()
+}
+
+// bind adds the options of the groups to a command as flags. All values are kept as
+// text: the option table reads them.
+func bind(cmd *cobra.Command, groups ...string) {
+	for _, o := range config.Options() {
+		if o.Name == "image" || !slices.Contains(groups, o.Group) {
+			continue
+		}
+		usage := o.Help
+		if o.Default != "" {
+			usage += " (default " + o.Default + ")"
+		}
+		for _, name := range []string{o.Name, o.Alias} {
+			if name == "" {
+				continue
+			}
+			cmd.Flags().StringArray(name, nil, usage)
+			f := cmd.Flags().Lookup(name)
+			f.DefValue = ""
+			f.Hidden = name == o.Alias
+			if o.Kind == config.Bool {
+				f.NoOptDefVal = "true"
+			}
+		}
+	}
+	cmd.Flags().SortFlags = false
+}
+
+// load reads the configuration of a command: its flags, the file, the defaults.
+func (a *app) load(cmd *cobra.Command, args []string) (*config.Config, error) {
+	flags, err := given(cmd)
+	if err != nil {
+		return nil, err
+	}
+	if len(args) > 0 {
+		flags["image"] = []string{args[0]}
+	}
+	return config.Load(config.Sources{
+		Flags: flags, Getenv: a.Getenv, ReadFile: readFile, Stdin: a.Stdin, GOOS: a.GOOS, GOARCH: a.GOARCH,
+	})
+}
+
+// given collects the options that were given as flags.
+func given(cmd *cobra.Command) (map[string][]string, error) {
+	flags := map[string][]string{}
+	for _, o := range config.Options() {
+		for _, name := range []string{o.Name, o.Alias} {
+			if f := cmd.Flags().Lookup(name); name != "" && f != nil && f.Changed {
+				values, err := cmd.Flags().GetStringArray(name)
+				if err != nil {
+					return nil, fmt.Errorf("read flag %s: %w", name, err)
+				}
+				flags[name] = values
+			}
+		}
+	}
+	return flags, nil
+}
+
+// needImage wants the reference, as an argument or as the key image of the file.
+func needImage(cmd *cobra.Command, cfg *config.Config) error {
+	if cfg.Image == "" {
+		return fault.Usagef("read the arguments", "for example: "+cmd.CommandPath()+" dhi.io/python:3.13", "no image was given")
+	}
+	return nil
+}

@@ -1,0 +1,81 @@
+package cli
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/imagegate/imagegate/internal/config"
+	"github.com/imagegate/imagegate/internal/fault"
+	"github.com/imagegate/imagegate/internal/pipeline"
+	"github.com/imagegate/imagegate/internal/report"
+)
+
+func sbomCommand(a *app) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "sbom [flags] REF",
+		Aliases: []string{"extract-sbom"},
+		Short:   "List the packages of an image",
+		Long: "Sbom pulls REF and prints its software bill of materials in the first format of sbom-formats. With\n" +
+			"--report-dir every format is written there, and the list is printed.\n\n" + exitCodes(),
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			cfg, err := a.load(cmd, args)
+			if err != nil {
+				return err
+			}
+			if err := needImage(cmd, cfg); err != nil {
+				return err
+			}
+			toDir := cmd.Flags().Changed("report-dir")
+			if !toDir {
+				cfg.SBOMFormats = cfg.SBOMFormats[:1]
+			}
+			return a.sbom(cmd, cfg, toDir)
+		},
+	}
+	bind(cmd, "Image", "Access", "Reports", "Terminal")
+	return cmd
+}
+
+// sbom prints or writes the documents. Several platforms make several documents,
+// which only a directory can hold.
+func (a *app) sbom(cmd *cobra.Command, cfg *config.Config, toDir bool) error {
+	if cfg.AllPlatforms && !toDir {
+		return fault.Usagef("print the SBOM", "give --report-dir", "several platforms make several documents")
+	}
+	result, err := a.run(cmd.Context(), cfg, pipeline.Want{SBOM: true})
+	if err != nil {
+		return err
+	}
+	for _, s := range result.Report.Stages {
+		if s.Name == report.StageSBOM && s.State == report.Failed {
+			return fault.Unavailablef("list the packages", s.Hint, "%s", s.Reason)
+		}
+	}
+	if toDir {
+		if err := a.publish(cfg, result, nil); err != nil {
+			return err
+		}
+		for _, d := range result.Report.SBOM.Documents {
+			fmt.Fprintf(a.Stdout, "%s\t%s\n", d.Format, joinPath(cfg.ReportDir, d.Path))
+		}
+		return nil
+	}
+	i := slices.IndexFunc(result.Files, func(f report.File) bool { return strings.HasPrefix(f.Path, "sbom.") })
+	if i < 0 {
+		return fault.New(fault.Internal, "print the SBOM", "", fmt.Errorf("no document was written: %s", strings.Join(warnings(result.Report), "; ")))
+	}
+	_, err = a.Stdout.Write(result.Files[i].Data)
+	return err
+}
+
+func warnings(r *report.Report) []string {
+	out := make([]string, 0, len(r.Warnings))
+	for _, w := range r.Warnings {
+		out = append(out, w.Message)
+	}
+	return out
+}

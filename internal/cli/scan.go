@@ -1,0 +1,31 @@
+package cli
+
+import (
+	"github.com/spf13/cobra"
+
+	"github.com/imagegate/imagegate/internal/pipeline"
+)
+
+func scanCommand(a *app) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "scan [flags] REF",
+		Aliases: []string{"cve-scan"},
+		Short:   "Find the vulnerabilities of an image, without looking for attestations",
+		Long: "Scan pulls REF, lists its packages and matches vulnerabilities. Only VEX files that you name with\n" +
+			"--vex may suppress a finding. The severity gate applies.\n\n" + exitCodes(),
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			cfg, err := a.load(cmd, args)
+			if err != nil {
+				return err
+			}
+			if err := needImage(cmd, cfg); err != nil {
+				return err
+			}
+			want := pipeline.Want{SBOM: true, Vulnerabilities: true, VEX: len(cfg.VEX) > 0}
+			return a.gate(cmd.Context(), cfg, want, gateOptions{publish: cmd.Flags().Changed("report-dir")})
+		},
+	}
+	bind(cmd, "Image", "Access", "VEX", "Policy", "Database", "Reports", "Terminal")
+	return cmd
+}
