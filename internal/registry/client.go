@@ -37,10 +37,8 @@ type repository struct {
 }
 
 func newRepository(repo name.Repository, rt http.RoundTripper, opt *Options, deadline time.Time) *repository {
-	r := &repository{
-		place: placeOf(repo), repo: repo, rt: rt, opt: opt, log: opt.Logger, deadline: deadline,
-		secrets: &scrubber{}, logins: map[string]*login{},
-	}
+	r := &repository{place: placeOf(repo), repo: repo, rt: rt, opt: opt, log: opt.Logger, deadline: deadline, logins: map[string]*login{}}
+	r.secrets = r.place.secrets
 	r.secrets.addLogin(opt.Username, opt.Password)
 	return r
 }

@@ -14,6 +14,7 @@ import (
 	"unicode"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/types"
 
 	"github.com/imagegate/imagegate/internal/fault"
 )
@@ -154,20 +155,41 @@ func plain(s string, limit int) string {
 // an interrupt is told from a failure.
 func (p place) explain(op string, err error) error {
 	var f *fault.Error
-	switch {
-	case err == nil:
-		return nil
-	case errors.As(err, &f):
+	if err == nil || errors.As(err, &f) {
 		return err
-	case errors.Is(err, context.Canceled):
-		return fmt.Errorf("%s: %w", op, err)
-	default:
-		return fault.New(fault.Unavailable, op, p.hint(err), err)
 	}
+	return p.fault(op, p.hint(err), err)
 }
+
+// fault is explain with a hint that is known already.
+func (p place) fault(op, hint string, err error) error {
+	if p.secrets != nil { // the last of several nets: whatever the text is made of
+		if text := p.secrets.scrub(err.Error()); text != err.Error() {
+			err = &scrubbed{text, err}
+		}
+	}
+	if errors.Is(err, context.Canceled) {
+		return fmt.Errorf("%s: %w", op, err)
+	}
+	return fault.New(fault.Unavailable, op, hint, err)
+}
+
+// scrubbed is an error whose text held a secret.
+type scrubbed struct {
+	text string
+	err  error
+}
+
+func (e *scrubbed) Error() string { return e.text }
+func (e *scrubbed) Unwrap() error { return e.err }
 
 func notAnImage(op, what string) error {
 	return fault.Usagef(op, "name an image: artifacts such as charts, signatures and attestations have no file system to look at", "it is %s, not an image", what)
+}
+
+// isForeign recognises layers that their registry need not hold, in any compression.
+func isForeign(t types.MediaType) bool {
+	return !t.IsDistributable() || strings.Contains(string(t), ".nondistributable.") || strings.Contains(string(t), ".foreign.")
 }
 
 func foreignLayer(op string, d v1.Descriptor) error {

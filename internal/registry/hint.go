@@ -23,6 +23,7 @@ type place struct {
 	source   string // one of the Source constants
 	registry string // "dhi.io", "docker.io", "127.0.0.1:5000"; empty for local sources
 	path     string // the repository without the registry, or the local path
+	secrets  *scrubber
 }
 
 // placeOf names a repository; Docker Hub has three host names and one is shown.
@@ -32,7 +33,7 @@ func placeOf(repo name.Repository) place {
 	case name.DefaultRegistry, "registry-1.docker.io":
 		host = hostHub
 	}
-	return place{source: SourceRegistry, registry: host, path: repo.RepositoryStr()}
+	return place{source: SourceRegistry, registry: host, path: repo.RepositoryStr(), secrets: &scrubber{}}
 }
 
 // name is how the place is called in reports: "dhi.io/python", "oci-dir:./image".

@@ -61,8 +61,9 @@ type Image struct {
 	// Tag is the tag that was resolved: "latest" when the reference names neither tag
 	// nor digest, empty when it names a digest.
 	Tag string
-	// Root describes what the reference names, with the bytes in RootRaw. Index is
-	// those bytes decoded when they are an index, and nil for a single manifest.
+	// Root describes what the reference names, with the bytes in RootRaw; its
+	// annotations are those of the bytes. Index is the bytes decoded when they are an
+	// index, and nil for a single manifest.
 	Root    v1.Descriptor
 	RootRaw []byte
 	Index   *v1.IndexManifest
@@ -188,7 +189,7 @@ func (img *Image) setRoot(ctx context.Context, op string, desc v1.Descriptor, ra
 // from a host that the manifest's author chose.
 func (img *Image) Layer(ctx context.Context, d v1.Descriptor) (io.ReadCloser, error) {
 	op := fmt.Sprintf("pull layer %s of %s", d.Digest, img.Reference)
-	if !d.MediaType.IsDistributable() {
+	if isForeign(d.MediaType) {
 		return nil, foreignLayer(op, d)
 	}
 	if err := checkDescriptor(d, img.opt.MaxLayer, "MaxLayer"); err != nil {

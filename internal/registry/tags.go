@@ -10,8 +10,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-
-	"github.com/imagegate/imagegate/internal/fault"
 )
 
 // The search for near tags is a courtesy: it has its own small bounds, and whatever
@@ -36,14 +34,21 @@ func (r *repository) explainResolve(ctx context.Context, op, tag string, err err
 		r.log.Debug("tags not listed", "repository", r.place.name(), "error", listErr.Error())
 	}
 	hint := r.place.tagHint(tag, nearest(tag, tags, maxNear), listErr == nil)
-	return fault.New(fault.Unavailable, op, hint, fmt.Errorf("no tag %q: %w", tag, err))
+	what := fmt.Sprintf("no tag %q", tag)
+	if isAbsent(listErr) {
+		what = "no such repository"
+	}
+	return r.place.fault(op, hint, fmt.Errorf("%s: %w", what, err))
 }
 
 // tags lists tags that a person may mean: signatures and other digest-named tags are
 // left out.
 func (r *repository) tags(ctx context.Context) ([]string, error) {
 	var all []string
-	next := r.url("tags/list")
+	if err := r.connect(ctx); err != nil {
+		return nil, err
+	}
+	next := r.settle(r.url("tags/list"))
 	next.RawQuery = url.Values{"n": {"1000"}}.Encode()
 	for range maxTagPages {
 		body, header, err := r.fetch(ctx, next, nil, r.opt.MaxManifest, "MaxManifest", "a tag list")

@@ -1,0 +1,158 @@
+package registry
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/imagegate/imagegate/internal/fault"
+)
+
+// failFirst answers the first n manifest requests with f.
+func failFirst(n int, f http.HandlerFunc) func(http.ResponseWriter, *http.Request) bool {
+	return func(w http.ResponseWriter, r *http.Request) bool {
+		if !strings.Contains(r.URL.Path, "/manifests/") || n <= 0 {
+			return false
+		}
+		n--
+		f(w, r)
+		return true
+	}
+}
+
+func status(code int, header ...string) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		for i := 0; i+1 < len(header); i += 2 {
+			w.Header().Set(header[i], header[i+1])
+		}
+		w.WriteHeader(code)
+	}
+}
+
+func TestRetries(t *testing.T) {
+	s := newServer(t)
+	s.pushIndex(t, "app:1", newIndex(t, ""))
+	for _, tt := range []struct {
+		name     string
+		fail     func(http.ResponseWriter, *http.Request) bool
+		requests int
+		want     error
+	}{
+		{"unavailable_twice", failFirst(2, status(503)), 3, nil},
+		{"broken_gateway", failFirst(1, status(502)), 2, nil},
+		{"connection_cut", failFirst(1, func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }), 2, nil},
+		{"body_cut", failFirst(1, func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Length", "1000")
+			_, _ = io.WriteString(w, `{"sch`)
+		}), 2, nil},
+		{"too_many_for_ever", failFirst(99, status(429)), 4, ErrRateLimited},
+		{"forbidden_is_final", failFirst(99, status(403)), 1, ErrForbidden},
+		{"teapot_is_final", failFirst(99, status(418)), 1, nil},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s.interfere(tt.fail)
+			_, err := s.open(t, "app:1", options())
+			if tt.want != nil && !errors.Is(err, tt.want) || tt.want == nil && err != nil && tt.name != "teapot_is_final" {
+				t.Errorf("err = %v, want %v", err, tt.want)
+			}
+			if got := s.count("/manifests/"); got != tt.requests {
+				t.Errorf("%d requests, want %d", got, tt.requests)
+			}
+		})
+	}
+}
+
+func TestRetryAfterIsHonoured(t *testing.T) {
+	s := newServer(t)
+	s.pushIndex(t, "app:1", newIndex(t, ""))
+	at := time.Now().UTC()
+	for _, tt := range []struct {
+		name   string
+		header []string
+	}{
+		{"seconds", []string{"Retry-After", "1"}},
+		{"date", []string{"Retry-After", at.Add(time.Second).Format(http.TimeFormat), "Date", at.Format(http.TimeFormat)}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s.interfere(failFirst(1, status(429, tt.header...)))
+			start := time.Now()
+			if _, err := s.open(t, "app:1", options()); err != nil {
+				t.Fatal(err)
+			}
+			if took := time.Since(start); took < time.Second {
+				t.Errorf("tried again after %s, want a second or more", took)
+			}
+		})
+	}
+}
+
+func TestRetryAfterPastTheBudget(t *testing.T) {
+	s := newServer(t)
+	s.interfere(failFirst(99, status(429, "Retry-After", "3600")))
+	start := time.Now()
+	_, err := s.open(t, "app:1", options())
+	if !errors.Is(err, ErrRateLimited) || !strings.Contains(err.Error(), "1h0m0s") || s.count("/manifests/") != 1 {
+		t.Errorf("err = %v after %d requests, want ErrRateLimited with the time at once", err, s.count("/manifests/"))
+	}
+	if time.Since(start) > 5*time.Second {
+		t.Error("waited for a repetition that cannot be")
+	}
+}
+
+func TestTimeoutAndCancel(t *testing.T) {
+	s := newServer(t)
+	release := make(chan struct{})
+	defer close(release)
+	s.interfere(func(_ http.ResponseWriter, r *http.Request) bool {
+		select {
+		case <-release:
+		case <-r.Context().Done():
+		}
+		return true
+	})
+	opt := options()
+	opt.Timeout = 100 * time.Millisecond
+	_, err := s.open(t, "app:1", opt)
+	if !errors.Is(err, ErrTimeout) || fault.CodeOf(err) != fault.Unavailable || !strings.Contains(fault.HintOf(err), "timeout") {
+		t.Errorf("err = %v (hint %q), want ErrTimeout and Unavailable", err, fault.HintOf(err))
+	}
+
+	opt = options()
+	opt.IdleTimeout, opt.Retries = 50*time.Millisecond, 1
+	_, err = s.open(t, "app:1", opt)
+	if !errors.Is(err, errStalled) || fault.CodeOf(err) != fault.Unavailable {
+		t.Errorf("err = %v, want errStalled", err)
+	}
+
+	ctx, cancel := context.WithCancel(t.Context())
+	time.AfterFunc(50*time.Millisecond, cancel)
+	_, err = Open(ctx, s.host+"/app:1", options())
+	if fault.CodeOf(err) != fault.Interrupted {
+		t.Errorf("cancelled: err = %v with code %d, want Interrupted", err, fault.CodeOf(err))
+	}
+}
+
+func TestRetryAfterParsing(t *testing.T) {
+	for _, tt := range []struct {
+		name, value string
+		want        time.Duration
+	}{
+		{"none", "", 0},
+		{"seconds", "7", 7 * time.Second},
+		{"negative", "-7", 0},
+		{"huge", "999999999999", maxRetryAfter * time.Second},
+		{"overflow", "99999999999999999999", 0},
+		{"date_of_the_past", "Mon, 02 Jan 2006 15:04:05 GMT", 0},
+		{"rubbish", "soon", 0},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			if got := retryAfter(&http.Response{Header: http.Header{"Retry-After": {tt.value}}}); got != tt.want {
+				t.Errorf("retryAfter(%q) = %s, want %s", tt.value, got, tt.want)
+			}
+		})
+	}
+}
