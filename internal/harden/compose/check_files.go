@@ -1,0 +1,236 @@
+package compose
+
+import (
+	"path"
+	"strings"
+
+	"github.com/compose-spec/compose-go/v2/types"
+
+	"github.com/imagegate/imagegate/internal/harden/check"
+	"github.com/imagegate/imagegate/internal/report"
+)
+
+var readOnly = &rule{
+	Check: check.Check{
+		ID: "HIG-C005", Title: "The root file system is read-only", Kind: check.Compose, Severity: report.Medium,
+		Why:        "What an intruder cannot write, he cannot run or change; and what the program writes without being asked is lost with the container anyway.",
+		Remedy:     "Add read_only: true, and tmpfs or a volume for what must be written (imagegate run-check finds the paths).",
+		References: check.References{CIS: []string{"5.13"}, NIST: []string{"4.4.3"}, OWASP: []string{"8"}, Aliases: []string{"CKV_K8S_22"}},
+		Bad:        "services:\n  web:\n    image: dhi.io/nginx:1.29\n    tmpfs: [/tmp]\n",
+		Good:       "services:\n  web:\n    image: dhi.io/nginx:1.29\n    read_only: true\n    tmpfs: [\"/tmp:noexec,nosuid,size=64m\"]\n",
+	},
+	each: func(p *pass, s *Service) bool {
+		if !s.ReadOnly {
+			p.Failf(s.fix("read_only: true", "read_only"), "the root file system of %s is writable", quoted(s))
+		}
+		return true
+	},
+}
+
+// tmpfsOptions looks at both forms: tmpfs: and volumes of type tmpfs. Docker mounts
+// tmpfs with noexec, nosuid and nodev unless exec or suid is asked for, but without a
+// size it may fill the memory.
+var tmpfsOptions = &rule{
+	Check: check.Check{
+		ID: "HIG-C006", Title: "Temporary file systems are noexec, nosuid and bounded", Kind: check.Compose, Severity: report.Low,
+		Why:        "A writable place is where an intruder puts a program; without a size it also fills the host's memory.",
+		Remedy:     "Write tmpfs: [\"/tmp:noexec,nosuid,size=64m\"].",
+		References: check.References{CIS: []string{"5.13"}, NIST: []string{"4.4.3"}, OWASP: []string{"7", "8"}},
+		Bad:        "services:\n  web:\n    image: dhi.io/nginx:1.29\n    tmpfs: [\"/tmp\"]\n",
+		Good:       "services:\n  web:\n    image: dhi.io/nginx:1.29\n    tmpfs: [\"/tmp:noexec,nosuid,size=64m\"]\n",
+	},
+	each: func(p *pass, s *Service) bool {
+		n := 0
+		for _, t := range s.Tmpfs {
+			n++
+			target, opts, _ := strings.Cut(t, ":")
+			var missing []string
+			have := "," + opts + ","
+			if !strings.Contains(have, ",noexec,") {
+				missing = append(missing, "noexec")
+			}
+			if !strings.Contains(have, ",nosuid,") {
+				missing = append(missing, "nosuid")
+			}
+			if !strings.Contains(have, ",size=") {
+				missing = append(missing, "size")
+			}
+			if len(missing) > 0 {
+				p.Failf(s.fix("tmpfs: [\""+check.Cut(target)+":noexec,nosuid,size=64m\"]", "tmpfs", target), "%s mounts %s without %s", quoted(s), check.Quote(target), strings.Join(missing, ", "))
+			}
+		}
+		for _, v := range s.Volumes {
+			if v.Type != types.VolumeTypeTmpfs {
+				continue
+			}
+			n++
+			if v.Tmpfs == nil || v.Tmpfs.Size == 0 {
+				p.Failf(s.at("volumes", v.Target), "%s mounts %s without a size", quoted(s), check.Quote(v.Target))
+			}
+		}
+		return n > 0
+	},
+}
+
+// isSocket reports whether a host path is the engine's socket or holds it.
+func isSocket(p string) bool {
+	switch path.Clean(p) {
+	case "/var/run/docker.sock", "/run/docker.sock", "/var/run/docker", "/run/docker", "/run/containerd/containerd.sock", "/var/run/containerd/containerd.sock",
+		"/run/podman/podman.sock", "/var/run/podman/podman.sock", "/run/crio/crio.sock", "/var/run/crio/crio.sock", "/run/containerd", "/run/podman":
+		return true
+	}
+	return strings.HasSuffix(p, "/docker.sock") || strings.HasSuffix(p, "/podman.sock") || strings.Contains(p, `\pipe\docker_engine`) || strings.Contains(p, "//./pipe/docker_engine")
+}
+
+var dockerSocket = &rule{
+	Check: check.Check{
+		ID: "HIG-C010", Title: "No service holds the engine's socket", Kind: check.Compose, Severity: report.High,
+		Why:        "Who may talk to the engine may start a privileged container with the host's disk in it; mounting the socket read-only changes nothing of that.",
+		Remedy:     "Remove the mount; where a service has to see containers, put a proxy in between that allows only reading what is needed.",
+		References: check.References{CIS: []string{"5.32"}, NIST: []string{"4.4.3", "4.5.4"}, OWASP: []string{"1"}},
+		Bad:        "services:\n  proxy:\n    image: traefik:3.5\n    volumes: [\"/var/run/docker.sock:/var/run/docker.sock:ro\"]\n",
+		Good:       "services:\n  web:\n    image: dhi.io/nginx:1.29\n    volumes: [\"./site:/usr/share/nginx/html:ro\"]\n",
+	},
+	each: func(p *pass, s *Service) bool {
+		for _, v := range s.Volumes {
+			if v.Type == types.VolumeTypeBind && isSocket(v.Source) || v.Type == types.VolumeTypeNamedPipe {
+				p.Failf(s.at("volumes", v.Source), "%s is given %s", quoted(s), check.Quote(v.Source))
+			}
+		}
+		if s.UseAPISocket {
+			p.Failf(s.at("use_api_socket"), "%s is given the engine's socket", quoted(s))
+		}
+		return true
+	},
+}
+
+// sensitive says whether a host path gives away the host. Reading /etc or /proc is
+// enough to learn secrets, so read-only counts too, except for single harmless files.
+func sensitive(p string) bool {
+	p = path.Clean(p)
+	switch p {
+	case "/etc/localtime", "/etc/timezone", "/usr/share/zoneinfo", "/dev/shm", "/dev/null":
+		return false
+	case "/", "/home", "/root", "/var", "/usr", "/opt", "/run", "/var/run", "/var/lib", "/mnt":
+		return true
+	}
+	if strings.HasPrefix(p, "/etc/ssl/certs") || strings.HasPrefix(p, "/etc/pki/ca-trust") || strings.HasPrefix(p, "/etc/ca-certificates") {
+		return false
+	}
+	for _, dir := range []string{"/etc", "/boot", "/dev", "/lib", "/lib64", "/bin", "/sbin", "/proc", "/sys", "/var/lib/docker", "/var/lib/containerd", "/var/lib/kubelet", "/usr/bin", "/usr/lib", "/usr/sbin", "/usr/src", "/root", "/var/log"} {
+		if p == dir || strings.HasPrefix(p, dir+"/") {
+			return true
+		}
+	}
+	return false
+}
+
+var hostPaths = &rule{
+	Check: check.Check{
+		ID: "HIG-C011", Title: "No sensitive directory of the host is mounted", Kind: check.Compose, Severity: report.High,
+		Why:        "With /etc, /proc or the disk itself a container reads the host's secrets and, when it may write, becomes the host.",
+		Remedy:     "Mount a directory of the project or a named volume; single files read-only where nothing else will do.",
+		References: check.References{CIS: []string{"5.6"}, NIST: []string{"4.5.5"}, OWASP: []string{"8"}},
+		Bad:        "services:\n  agent:\n    image: dhi.io/netdata:2\n    volumes: [\"/proc:/host/proc:ro\"]\n",
+		Good:       "services:\n  web:\n    image: dhi.io/nginx:1.29\n    volumes: [\"./site:/usr/share/nginx/html:ro\", \"data:/data\"]\nvolumes:\n  data:\n",
+	},
+	each: func(p *pass, s *Service) bool {
+		for _, v := range s.Volumes {
+			if v.Type == types.VolumeTypeBind && strings.HasPrefix(v.Source, "/") && !isSocket(v.Source) && sensitive(v.Source) {
+				how := "and may write to it"
+				if v.ReadOnly {
+					how = "to read"
+				}
+				p.Failf(s.at("volumes", v.Source), "%s is given %s of the host %s", quoted(s), check.Quote(v.Source), how)
+			}
+		}
+		return true
+	},
+}
+
+var noSecrets = &rule{
+	Check: check.Check{
+		ID: "HIG-C020", Title: "No secret is written into a service's environment or command", Kind: check.Compose, Severity: report.High,
+		Why:        "The file is in the repository, and the environment shows in docker inspect, in crash reports and in every child process.",
+		Remedy:     "Use secrets: and the image's …_FILE variable: POSTGRES_PASSWORD_FILE: /run/secrets/db.",
+		References: check.References{CIS: []string{"4.10"}, NIST: []string{"4.1.4"}, OWASP: []string{"12"}, Aliases: []string{"CKV_SECRET_6"}},
+		Bad:        "services:\n  db:\n    image: dhi.io/postgres:18\n    environment:\n      POSTGRES_PASSWORD: example-password\n",
+		Good:       "services:\n  db:\n    image: dhi.io/postgres:18\n    environment:\n      POSTGRES_PASSWORD_FILE: /run/secrets/db\n    secrets: [db]\nsecrets:\n  db:\n    file: ./db.txt\n",
+	},
+	each: func(p *pass, s *Service) bool {
+		for _, name := range sortedKeys(s.Environment) {
+			value := s.Environment[name]
+			if value == nil {
+				continue // taken from the environment of whoever starts it
+			}
+			raw, ok := s.project.raw(s.Name, "environment", name)
+			if kv, found := strings.CutPrefix(raw, name+"="); found {
+				raw = kv
+			}
+			given := ok && onlyVariables(raw)
+			switch kind := check.SecretValue(*value); {
+			case given:
+			case kind != "" && !strings.Contains(raw, "${") && !strings.Contains(raw, "@$"):
+				p.Failf(s.at("environment", name), "%s: the variable %s holds %s", quoted(s), check.Quote(name), kind)
+			case check.SecretName(name) && !check.Reference(*value):
+				p.Failf(s.at("environment", name), "%s: the variable %s has a value, and its name says that it is a secret", quoted(s), check.Quote(name))
+			}
+		}
+		for _, v := range s.EnvFile {
+			if check.SecretName(v.Name) && !check.Reference(v.Value) || check.SecretValue(v.Value) != "" {
+				p.Failf(check.At{Location: v.File, Line: v.Line}, "%s: the env file sets %s", quoted(s), check.Quote(v.Name))
+			}
+		}
+		for _, f := range []struct {
+			key   string
+			words []string
+		}{{"command", s.Command}, {"entrypoint", s.Entrypoint}} {
+			for _, w := range f.words {
+				if kind := check.SecretValue(w); kind != "" {
+					p.Failf(s.at(f.key), "%s: %s holds %s", quoted(s), f.key, kind)
+					break
+				}
+			}
+		}
+		if s.Build != nil {
+			for _, name := range sortedKeys(s.Build.Args) {
+				if v := s.Build.Args[name]; check.SecretName(name) && (v == nil || !check.Reference(*v)) {
+					p.Failf(s.at("build", "args", name), "%s: the build argument %s carries a secret into the image's history", quoted(s), check.Quote(name))
+				}
+			}
+		}
+		return true
+	},
+}
+
+// onlyVariables reports whether a value as written comes from variables without a
+// default: then it is not in the file.
+func onlyVariables(raw string) bool {
+	raw = strings.TrimSpace(raw)
+	if !strings.HasPrefix(raw, "$") || strings.HasPrefix(raw, "$$") {
+		return false
+	}
+	inner, ok := strings.CutPrefix(raw, "${")
+	if !ok {
+		return true
+	}
+	i := strings.IndexAny(inner, ":-?+}")
+	if i < 0 {
+		return true
+	}
+	rest := strings.TrimPrefix(inner[i:], ":")
+	if def, ok := strings.CutPrefix(rest, "-"); ok {
+		def = strings.TrimSuffix(def, "}")
+		return check.Reference(def)
+	}
+	return true
+}
+
+func sortedKeys(m types.MappingWithEquals) []string {
+	out := make([]string, 0, len(m))
+	for k := range m {
+		out = append(out, k)
+	}
+	sortStrings(out)
+	return out
+}

@@ -1,0 +1,366 @@
+// Package compose reads Compose projects as Docker Compose would and checks every
+// service of them. compose-go merges overrides, substitutes variables, applies extends
+// and validates against the Compose schema; this package gives it bytes only: every
+// file comes from the caller's fs.FS, and neither the network, the process environment
+// nor any other path is read, whatever a file asks for.
+//
+// Documents are hostile: sizes, depth, aliases and the number of files are bounded.
+// Images are known by name only; what the image itself sets is somebody else's check.
+//
+// Start reading at [Load], then [Run]; the checks are listed in checks.go.
+package compose
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"path"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/compose-spec/compose-go/v2/interpolation"
+	"github.com/compose-spec/compose-go/v2/loader"
+	"github.com/compose-spec/compose-go/v2/template"
+	"github.com/compose-spec/compose-go/v2/types"
+	"go.yaml.in/yaml/v3"
+)
+
+// Limits of one project.
+const (
+	MaxSize  = 1 << 20 // bytes of one file
+	MaxFiles = 64      // files read, extended and env files included
+	maxNodes = 200_000 // nodes after expanding aliases
+	maxDepth = 100     // nesting of a document
+	maxChain = 16      // extends that lead to extends
+)
+
+// Options say how a project is read. The zero value is ready to use.
+type Options struct {
+	// Env are the variables of the environment, on top of the project's .env file.
+	Env map[string]string
+	// Trusted are image names or prefixes that count as hardened beside the known.
+	Trusted []string
+}
+
+// Project is a loaded project.
+type Project struct {
+	// Path is the first file; Files are all that were read, sorted.
+	Path  string
+	Files []string
+	// Services are in the order of their names.
+	Services []*Service
+	// Includes are files that this one includes; they are projects of their own.
+	Includes []string
+	// Warnings are things a reader should know: variables without a value, files of
+	// other places that were not fetched.
+	Warnings []string
+
+	model *types.Project
+	docs  []*document
+	opt   Options
+}
+
+// Service is one service of a project.
+type Service struct {
+	types.ServiceConfig
+	// EnvFile are the variables of its env files with their place.
+	EnvFile []Variable
+	// Unread says which env file could not be read, and why.
+	Unread  []string
+	project *Project
+}
+
+// Variable is one variable of an env file.
+type Variable struct {
+	File, Name, Value string
+	Line              int
+}
+
+// LoadError is why Compose would refuse a project, and where.
+type LoadError struct {
+	Path string
+	Line int
+	Err  error
+}
+
+func (e *LoadError) Error() string { return fmt.Sprintf("%s: %v", e.Path, e.Err) }
+
+// Unwrap returns the cause.
+func (e *LoadError) Unwrap() error { return e.Err }
+
+// document is one Compose file.
+type document struct {
+	path  string
+	lines []string
+	roots []*yaml.Node
+}
+
+type reader struct {
+	fsys     fs.FS
+	read     map[string]bool
+	docs     map[string]*document
+	injected int
+	warn     map[string]bool
+}
+
+// injectedPrefix names the services that stand for those of extended files.
+const injectedPrefix = "imagegate.extended."
+
+// Load reads the project of files: a base and the overrides on top of it, in order.
+// The error is a *[LoadError] when Compose would refuse the project, and the file
+// system's own error when the first file cannot be read.
+func Load(ctx context.Context, fsys fs.FS, files []string, opt Options) (p *Project, err error) {
+	if len(files) == 0 {
+		return nil, errors.New("load a Compose project: no file is named")
+	}
+	defer func() { // the loader is not ours and the file is anybody's
+		if r := recover(); r != nil {
+			p, err = nil, &LoadError{Path: files[0], Line: 1, Err: fmt.Errorf("the loader gave up: %v", r)}
+		}
+	}()
+	r := &reader{fsys: fsys, read: map[string]bool{}, docs: map[string]*document{}, warn: map[string]bool{}}
+	p = &Project{Path: files[0], opt: opt}
+	dir := path.Dir(files[0])
+	env := r.dotenv(path.Join(dir, ".env"), opt.Env)
+
+	details := types.ConfigDetails{WorkingDir: "/" + dir, Environment: types.Mapping{}}
+	maps.Copy(details.Environment, env)
+	partial := false
+	for _, name := range files {
+		doc, err := r.document(name)
+		if err != nil {
+			return nil, err
+		}
+		p.docs = append(p.docs, doc)
+		content, includes, err := r.rewrite(doc)
+		if err != nil {
+			return nil, err
+		}
+		for _, inc := range includes {
+			partial = true
+			if remote(inc) {
+				r.warn[fmt.Sprintf("%s includes %s, which is not fetched", name, inc)] = true
+			} else {
+				p.Includes = append(p.Includes, path.Join(path.Dir(name), inc))
+			}
+		}
+		details.ConfigFiles = append(details.ConfigFiles, types.ConfigFile{Filename: name, Content: content})
+	}
+	p.model, err = loader.LoadWithContext(ctx, details, func(o *loader.Options) {
+		o.SetProjectName("project", true)
+		o.Profiles = []string{"*"}
+		o.ResolvePaths = false
+		o.SkipInclude = true
+		o.SkipResolveEnvironment = true
+		o.SkipResolveLabels = true
+		o.SkipConsistencyCheck = partial || r.injected > 0
+		o.ResourceLoaders = []loader.ResourceLoader{refuse{}}
+		o.MaxNodeVisits = maxNodes
+		o.Interpolate = &interpolation.Options{
+			Substitute:      r.substitute,
+			LookupValue:     func(key string) (string, bool) { v, ok := env[key]; return v, ok },
+			TypeCastMapping: o.Interpolate.TypeCastMapping,
+		}
+	})
+	if err != nil {
+		return nil, p.refused(err)
+	}
+	p.services(r)
+	p.Files = slices.Sorted(maps.Keys(r.read))
+	p.Warnings = slices.Sorted(maps.Keys(r.warn))
+	return p, nil
+}
+
+// refuse stands where compose-go would read files by itself.
+type refuse struct{}
+
+func (refuse) Accept(string) bool { return true }
+func (refuse) Dir(string) string  { return "." }
+func (refuse) Load(_ context.Context, p string) (string, error) {
+	return "", fmt.Errorf("%q is not read", p)
+}
+
+// substitute replaces variables. One that is required and has no value is taken as
+// empty, so that the rest of the project can be checked; a warning says so.
+func (r *reader) substitute(text string, lookup template.Mapping) (string, error) {
+	if !strings.Contains(text, "$") {
+		return text, nil
+	}
+	if len(text) > 64<<10 {
+		return "", fmt.Errorf("a value of %d bytes with variables in it; the limit is 65536", len(text))
+	}
+	if strings.Count(text, "${") > 64 {
+		return "", errors.New("a value with more than 64 variables")
+	}
+	missing := map[string]string{}
+	for range 8 {
+		out, err := template.SubstituteWithOptions(text, func(key string) (string, bool) {
+			if v, ok := missing[key]; ok {
+				return v, true
+			}
+			v, ok := lookup(key)
+			if !ok && len(r.warn) < 100 {
+				r.warn[fmt.Sprintf("the variable %s has no value", cut(key))] = true
+			}
+			return v, ok
+		}, template.WithoutLogging)
+		var required *template.MissingRequiredError
+		if !errors.As(err, &required) || missing[required.Variable] != "" {
+			if len(out) > 1<<20 {
+				return "", fmt.Errorf("a value grows to %d bytes by substitution", len(out))
+			}
+			return out, err
+		}
+		missing[required.Variable] = "1"
+	}
+	return text, nil
+}
+
+func cut(s string) string {
+	if len(s) > 100 {
+		return s[:100] + "…"
+	}
+	return s
+}
+
+var lineInError = regexp.MustCompile(`\bline (\d+)\b`)
+
+// refused places an error of the loader.
+func (p *Project) refused(err error) *LoadError {
+	e := &LoadError{Path: p.Path, Line: 1, Err: err}
+	if m := lineInError.FindStringSubmatch(err.Error()); m != nil {
+		if n, _ := strconv.Atoi(m[1]); n > 0 && n <= len(p.docs[0].lines) {
+			e.Line = n
+			return e
+		}
+	}
+	if m := servicePath.FindStringSubmatch(err.Error()); m != nil {
+		if _, line := p.locate(m[1] + m[2]); line > 0 {
+			e.Line = line
+		}
+	}
+	return e
+}
+
+var servicePath = regexp.MustCompile(`services\.([A-Za-z0-9_-]+)|service "([A-Za-z0-9_.-]+)"`)
+
+func (p *Project) services(r *reader) {
+	for _, name := range slices.Sorted(maps.Keys(p.model.Services)) {
+		if strings.HasPrefix(name, injectedPrefix) {
+			continue
+		}
+		s := &Service{ServiceConfig: p.model.Services[name], project: p}
+		s.Name = name
+		for _, f := range s.EnvFiles {
+			r.envFile(s, path.Dir(p.Path), f)
+		}
+		p.Services = append(p.Services, s)
+	}
+}
+
+// envFile reads one env file of a service.
+func (r *reader) envFile(s *Service, dir string, f types.EnvFile) {
+	name := f.Path
+	if path.IsAbs(name) || strings.HasPrefix(name, "~") {
+		s.Unread = append(s.Unread, fmt.Sprintf("%s is outside of what is scanned", name))
+		return
+	}
+	name = path.Join(dir, name)
+	data, err := r.file(name)
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && !bool(f.Required):
+		return
+	case err != nil:
+		s.Unread = append(s.Unread, fmt.Sprintf("%s: %v", name, reason(err)))
+		return
+	}
+	for _, v := range variables(data) {
+		v.File = name
+		s.EnvFile = append(s.EnvFile, v)
+	}
+}
+
+func reason(err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return errors.New("there is no such file")
+	}
+	return err
+}
+
+// dotenv reads the .env of the project; env outranks it. Values may use variables
+// that were set before them.
+func (r *reader) dotenv(name string, env map[string]string) map[string]string {
+	out := map[string]string{}
+	maps.Copy(out, env)
+	data, err := r.file(name)
+	if err != nil {
+		return out
+	}
+	for _, v := range variables(data) {
+		if _, set := env[v.Name]; set {
+			continue
+		}
+		value := v.Value
+		if len(value) > 1 && value[0] == '\'' && value[len(value)-1] == '\'' {
+			out[v.Name] = value[1 : len(value)-1]
+			continue
+		}
+		value = strings.Trim(value, `"`)
+		expanded, err := r.substitute(value, func(k string) (string, bool) { x, ok := out[k]; return x, ok })
+		if err != nil || len(expanded) > 64<<10 {
+			r.warn[fmt.Sprintf("%s: the value of %s cannot be read", name, cut(v.Name))] = true
+			continue
+		}
+		out[v.Name] = expanded
+	}
+	return out
+}
+
+// variables are the NAME=value lines of an env file.
+func variables(data []byte) []Variable {
+	var out []Variable
+	for i, line := range strings.Split(string(data), "\n") {
+		line = strings.TrimSpace(line)
+		if line == "" || strings.HasPrefix(line, "#") || i > 10_000 {
+			continue
+		}
+		k, v, ok := strings.Cut(strings.TrimPrefix(line, "export "), "=")
+		if ok {
+			out = append(out, Variable{Name: strings.TrimSpace(k), Value: strings.TrimSpace(v), Line: i + 1})
+		}
+	}
+	return out
+}
+
+// file reads one file within the limits.
+func (r *reader) file(name string) ([]byte, error) {
+	name = path.Clean(name)
+	if !fs.ValidPath(name) {
+		return nil, fmt.Errorf("%q is outside of what is scanned", cut(name))
+	}
+	if !r.read[name] && len(r.read) >= MaxFiles {
+		return nil, fmt.Errorf("more than %d files", MaxFiles)
+	}
+	f, err := r.fsys.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%q is no regular file", cut(name))
+	}
+	data, err := readAll(f)
+	if err != nil {
+		return nil, err
+	}
+	r.read[name] = true
+	return data, nil
+}
