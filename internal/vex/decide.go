@@ -34,9 +34,10 @@ func Decide(findings []report.Vulnerability, docs []Document, image Image, opt O
 		prepared[i] = prepare(&findings[i], &image)
 	}
 	read := ordered(docs)
+	names := nameImage(&image)
 	r := &run{
-		matcher: matcher{index: newIndex(read, prepared), image: &image, names: nameImage(&image),
-			opt: &opt, scopes: map[scopeKey]scope{}},
+		matcher: matcher{index: newIndex(read, prepared), image: &image, names: names,
+			opt: &opt, scopes: map[scopeKey]scope{}, stands: standings(read, names)},
 		seen: make([]tally, len(read)),
 	}
 	for i := range prepared {
@@ -104,30 +105,16 @@ func (r *run) decide(f *finding) report.Decision {
 }
 
 func (r *run) decideFace(f *finding, ids []string) report.Decision {
-	var top, cleared, near *candidate
-	var clash *candidate
-	r.each(f, ids, func(c *candidate) {
-		if c.distance != applies {
-			if near == nil || nearer(c, near) {
-				near = c
-			}
-			return
-		}
-		r.seen[c.doc].applicable.set(c.pos)
-		if top == nil || prevails(c, top) {
-			top = c
-		}
-		if c.s.suppresses() && (cleared == nil || prevails(c, cleared)) {
-			cleared = c
-		}
-	})
+	top, cleared, objection, near := r.weigh(f, ids)
+	if near != nil {
+		r.say = true
+		near.verdict = r.judge(f, near.entry)
+		r.say = false
+	}
 	if top == nil {
 		return r.undecided(f, ids, near)
 	}
-	if !top.s.suppresses() && cleared != nil && cleared.auth == top.auth && (top.at.Equal(cleared.at) || top.at.IsZero()) {
-		clash = cleared
-		r.contradiction(f, top, clash)
-	}
+	r.conflicts(f, top, cleared, objection)
 	if r.opt.policy() == PolicyOff {
 		return r.switchedOff(f, top)
 	}
@@ -143,9 +130,39 @@ func (r *run) decideFace(f *finding, ids []string) report.Decision {
 	return r.cleared(f, top)
 }
 
+// weigh finds the statement that prevails, the best one that would clear the finding,
+// the best one that would not, and the nearest miss. Each is nil when there is none.
+func (r *run) weigh(f *finding, ids []string) (top, cleared, objection, near *candidate) {
+	var best [4]candidate
+	keep := func(at int, slot **candidate, c candidate) {
+		best[at] = c
+		*slot = &best[at]
+	}
+	r.each(f, ids, func(c candidate) {
+		if c.distance != applies {
+			if near == nil || nearer(&c, near) {
+				keep(3, &near, c)
+			}
+			return
+		}
+		r.seen[c.doc].applicable.set(c.pos)
+		if top == nil || prevails(&c, top) {
+			keep(0, &top, c)
+		}
+		if c.s.suppresses() {
+			if cleared == nil || prevails(&c, cleared) {
+				keep(1, &cleared, c)
+			}
+		} else if objection == nil || prevails(&c, objection) {
+			keep(2, &objection, c)
+		}
+	})
+	return top, cleared, objection, near
+}
+
 // each calls fn for every line about one of the ids that names the finding's package
 // or the image, in a deterministic order.
-func (r *run) each(f *finding, ids []string, fn func(*candidate)) {
+func (r *run) each(f *finding, ids []string, fn func(candidate)) {
 	for _, id := range ids {
 		t := r.topics[id]
 		if t == nil {
@@ -166,11 +183,11 @@ func (r *run) each(f *finding, ids []string, fn func(*candidate)) {
 	}
 }
 
-func (r *run) judgeAll(f *finding, entries []entry, fn func(*candidate)) {
+func (r *run) judgeAll(f *finding, entries []entry, fn func(candidate)) {
 	for _, e := range entries {
 		d := r.docs[e.doc]
 		s := &d.statements[e.pos]
-		fn(&candidate{entry: e, verdict: r.judge(f, e), s: s, d: d, at: d.issued(s)})
+		fn(candidate{entry: e, verdict: r.judge(f, e), s: s, d: d, at: d.issued(s)})
 	}
 }
 

@@ -1,9 +1,6 @@
 package vex
 
-import (
-	"fmt"
-	"strings"
-)
+import "strings"
 
 // release is a distribution release as a package URL or os-release names it. Any
 // part may be unknown ("").
@@ -131,36 +128,30 @@ func statedReleases(p *purl) (stated [2]release, n int) {
 	return stated, n + 1
 }
 
-// restrictRelease checks the stated releases of a line against what is installed. It
-// returns "" or the reason why the line is not about this installation.
-func restrictRelease(line *purl, have release) string {
+// restrictRelease checks what a line states of the distribution against what is
+// installed. It returns the release that disagrees.
+func restrictRelease(line *purl, have release) (release, bool) {
 	stated, n := statedReleases(line)
 	for _, s := range stated[:n] {
-		if why := s.excludes(have); why != "" {
-			return why
+		if !s.covers(have) {
+			return s, false
 		}
 	}
-	return ""
+	return release{}, true
 }
 
-func (s release) excludes(have release) string {
-	if s.id != "" && s.id != have.id {
-		return fmt.Sprintf("statement is for %s, installed on %s", s, have)
-	}
-	if s.like != "" && s.like != have.like {
-		return fmt.Sprintf("statement is for %s, installed on %s", s, have)
-	}
-	if s.version != "" && (have.version == "" || !sameRelease(have.id, s.version, have.version)) {
-		return fmt.Sprintf("statement is for %s, installed on %s", s, have)
-	}
-	if s.codename == "" || s.codename == have.codename {
-		return ""
+// covers reports whether every stated part is shown to be so.
+func (s release) covers(have release) bool {
+	switch {
+	case s.id != "" && s.id != have.id, s.like != "" && s.like != have.like:
+		return false
+	case s.version != "" && (have.version == "" || !sameRelease(have.id, s.version, have.version)):
+		return false
+	case s.codename == "" || s.codename == have.codename:
+		return true
 	}
 	id, version := codenames(s.codename)
-	if id != have.id || have.version == "" || !sameRelease(id, version, have.version) {
-		return fmt.Sprintf("statement is for %s, installed on %s", s, have)
-	}
-	return ""
+	return id == have.id && have.version != "" && sameRelease(id, version, have.version)
 }
 
 // String names the release for a sentence.

@@ -30,11 +30,9 @@ type Image struct {
 	// BaseDigests are the manifest and index digests of the proven base image. Its
 	// documents apply to findings whose package has origin "base", and to no others.
 	BaseDigests []string
-	// BaseRepository is the repository of the proven base ("dhi.io/python").
+	// BaseRepository is the repository of the proven base ("dhi.io/python"). Feeds bound
+	// to it apply to packages of origin "base" only.
 	BaseRepository string
-	// Derived is true when the image stands on top of another one whose vendor writes
-	// the VEX. Feeds bound to the base's repository then apply to base packages only.
-	Derived bool
 }
 
 // imageNames is an Image prepared for comparison.

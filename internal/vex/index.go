@@ -202,12 +202,15 @@ func isImageProduct(p *product) bool {
 		return true
 	}
 	for _, c := range p.called {
-		if !isPURL(c) {
-			return true
-		}
-		if typ, _, _ := strings.Cut(strings.TrimLeft(c[4:], "/"), "/"); isImageType(lower(typ)) {
+		if !isPURL(c) || isImageText(c) {
 			return true
 		}
 	}
 	return false
+}
+
+// isImageText reports whether a package URL, as written, is of an image.
+func isImageText(text string) bool {
+	typ, _, _ := strings.Cut(strings.TrimLeft(text[4:], "/"), "/")
+	return isImageType(lower(typ))
 }

@@ -110,12 +110,19 @@ func (d *document) stale(opt *Options) int {
 	return n
 }
 
-// contradiction remembers that two documents, or two statements of one, say opposite
-// things of a finding at the same time.
-func (r *run) contradiction(f *finding, kept, cleared *candidate) {
-	r.conflict = append(r.conflict, fmt.Sprintf("%s in %s %s: %s says %s and %s says %s with equal authority and time; it is not suppressed",
-		clip(f.v.ID), clip(f.v.Package.Name), clip(f.v.Package.Version),
-		cleared.d.source, clip(string(cleared.s.status)), kept.d.source, clip(string(kept.s.status))))
+// conflicts remembers statements that say opposite things of a finding: at equal
+// authority and time, which keeps it open, and across authorities, where the higher
+// one decides and the reader should know of the other.
+func (r *run) conflicts(f *finding, top, cleared, objection *candidate) {
+	what := fmt.Sprintf("%s in %s %s", clip(f.v.ID), clip(f.v.Package.Name), clip(f.v.Package.Version))
+	switch {
+	case !top.s.suppresses() && cleared != nil && cleared.auth == top.auth && (top.at.Equal(cleared.at) || top.at.IsZero()):
+		r.conflict = append(r.conflict, fmt.Sprintf("%s: %s says %s and %s says %s with equal authority, and neither is newer; it is not suppressed",
+			what, cleared.d.source, clip(string(cleared.s.status)), top.d.source, clip(string(top.s.status))))
+	case top.s.suppresses() && objection != nil && objection.auth < top.auth:
+		r.conflict = append(r.conflict, fmt.Sprintf("%s: %s says %s, but %s has more authority and says %s",
+			what, objection.d.source, clip(string(objection.s.status)), top.d.source, clip(string(top.s.status))))
+	}
 }
 
 func (r *run) warnings() []string {

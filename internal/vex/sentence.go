@@ -22,7 +22,7 @@ func (r *run) cleared(f *finding, c *candidate) report.Decision {
 	}
 	reason += r.stated(c)
 	if said := firstOf(c.s.impact, c.s.notes); said != "" {
-		reason += ": " + strings.TrimRight(clip(said), ".")
+		reason += ": " + quote(said)
 	}
 	if c.broad {
 		reason += "; the product has no version, so this is over-broad"
@@ -38,12 +38,12 @@ func (r *run) kept(f *finding, top, cleared, near *candidate) report.Decision {
 	case govex.StatusAffected:
 		d.Reason = "affected" + r.stated(top)
 		if said := firstOf(top.s.action, top.s.notes); said != "" {
-			d.Reason += ": " + strings.TrimRight(clip(said), ".")
+			d.Reason += ": " + quote(said)
 		}
 	case govex.StatusUnderInvestigation:
 		d.Reason = "under_investigation" + r.since(top)
 		if top.s.notes != "" {
-			d.Reason += ": " + strings.TrimRight(clip(top.s.notes), ".")
+			d.Reason += ": " + quote(top.s.notes)
 		}
 	default:
 		d.Reason = "a statement" + r.stated(top) + " is not understood: " + top.s.invalid
@@ -87,7 +87,7 @@ func (r *run) undecided(f *finding, ids []string, near *candidate) report.Decisi
 	case near.distance == otherPackage:
 		d.Reason = fmt.Sprintf("No statement about %s in %s: %s.", clip(f.named(ids)), clip(f.v.Package.Name), near.why)
 	default:
-		d.Reason = "No statement applies; the nearest does not because " + near.why + "."
+		d.Reason = "No statement applies; nearest miss: " + near.why + "."
 	}
 	if near != nil {
 		d.NearMiss = &report.NearMiss{Statement: r.statement(f, near), Reason: near.why}
@@ -189,6 +189,15 @@ func firstOf(list ...string) string {
 		}
 	}
 	return ""
+}
+
+// quote shortens the words of a document for the end of a sentence.
+func quote(s string) string {
+	const limit = 300
+	if len(s) > limit {
+		s = strings.ToValidUTF8(s[:limit], "") + " …"
+	}
+	return strings.TrimRight(strings.Join(strings.Fields(s), " "), ". ")
 }
 
 // sentence makes a clause a sentence.
