@@ -2,6 +2,7 @@ package vuln
 
 import (
 	"cmp"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -33,7 +34,7 @@ func (c *converter) finding(m match.Match) report.Vulnerability {
 		Severity:    severity,
 		CVSS:        scores(meta.Cvss),
 		EPSS:        latest(meta.EPSS),
-		Risk:        meta.RiskScore(),
+		Risk:        math.Round(meta.RiskScore()*100) / 100,
 		Description: meta.Description,
 		URL:         meta.DataSource,
 		URLs:        meta.URLs,

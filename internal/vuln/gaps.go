@@ -61,7 +61,7 @@ func (g *gapFinder) look(p pkg.Package, undetected bool) error {
 		if p.Distro != nil {
 			place = p.Distro.String() + "\x00" + p.Distro.Codename
 		}
-		if v := strings.ToLower(p.Version); v == "" || v == "unknown" {
+		if strings.EqualFold(p.Version, "unknown") { // Grype passes over these
 			g.versionless++
 		}
 	}

@@ -33,6 +33,9 @@ func (r *receiver) install() { r.once.Do(func() { grype.SetLogger(entry{to: r}) 
 // returned function is called.
 func (r *receiver) listen(ctx context.Context, l *listener) (stop func(), err error) {
 	r.install()
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
 	select {
 	case r.turn <- struct{}{}:
 	case <-ctx.Done():

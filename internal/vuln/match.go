@@ -76,14 +76,13 @@ func (d *DB) Match(ctx context.Context, s *sbom.SBOM, opt MatchOptions) (*Matche
 	if s == nil || s.Artifacts.Packages == nil {
 		return nil, fault.New(fault.Internal, op, "", errors.New("no SBOM"))
 	}
+	in := gather(s)
 	heard := &listener{log: opt.Logger}
 	stop, err := logs.listen(ctx, heard)
 	if err != nil {
-		return nil, fault.New(fault.CodeOf(err), op, "", err)
+		return nil, ended(op, err)
 	}
 	defer stop()
-
-	in := gather(s)
 	out := &Matches{Packages: len(in.list), Excluded: in.dhi + in.owned}
 	gaps, err := d.gaps(in, opt.matchers, out)
 	if err != nil {
@@ -97,12 +96,11 @@ func (d *DB) Match(ctx context.Context, s *sbom.SBOM, opt MatchOptions) (*Matche
 		IncludeMatcherSuppressions: true,
 	}
 	found, ignored, err := finder.FindMatchesContext(ctx, in.list, pkg.Context{Distro: in.distro})
-	if err != nil {
-		code := fault.Unavailable
-		if ctx.Err() != nil {
-			code = fault.CodeOf(ctx.Err())
-		}
-		return nil, fault.New(code, op, "", err)
+	switch {
+	case ctx.Err() != nil: // Grype logs this too, and returns what it had
+		return nil, ended(op, ctx.Err())
+	case err != nil:
+		return nil, fault.New(fault.Unavailable, op, "", err)
 	}
 	if err := d.findings(found, out); err != nil {
 		heard.problem(fmt.Sprintf("some details of findings could not be read: %v", err))
@@ -112,6 +110,14 @@ func (d *DB) Match(ctx context.Context, s *sbom.SBOM, opt MatchOptions) (*Matche
 	out.Problems = append(gaps, heard.problems(opt.MaxLines)...)
 	out.conclude(len(w.failed))
 	return out, nil
+}
+
+// ended is the error of a run that was interrupted or had no time left.
+func ended(op string, err error) error {
+	if code := fault.CodeOf(err); code == fault.Interrupted {
+		return fault.New(code, op, "", err)
+	}
+	return fault.New(fault.Unavailable, op, "raise timeout", err)
 }
 
 // findings converts and joins the matches, and gives them their other names.

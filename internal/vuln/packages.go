@@ -33,7 +33,8 @@ func gather(s *sbom.SBOM) packages {
 	out.undetected = release != nil && out.distro == nil
 
 	var all []*pkg.Package
-	for _, p := range pkg.FromCollection(s.Artifacts.Packages, s.Relationships, pkg.SynthesisConfig{}, fromPURL(release != nil)) {
+	for _, p := range pkg.FromCollection(s.Artifacts.Packages, s.Relationships, pkg.SynthesisConfig{}) {
+		fromPURL(p, release != nil)
 		if isDHI(p) {
 			out.dhi++
 			continue
@@ -112,18 +113,23 @@ func tellsUnfixed(d *distro.Distro) bool {
 
 // fromPURL fills in what documents other than Syft's own keep only in the qualifiers of
 // a package URL: the source package and, when no os-release says it, the distribution.
-func fromPURL(hasRelease bool) pkg.Enhancer {
-	return func(out *pkg.Package, purl packageurl.PackageURL, p syftpkg.Package) {
-		for _, q := range purl.Qualifiers {
-			switch {
-			case q.Key == syftpkg.PURLQualifierUpstream && len(out.Upstreams) == 0:
-				if u := upstream(q.Value, p.Type); u.Name != "" && u.Name != out.Name {
-					out.Upstreams = []pkg.UpstreamPackage{u}
-				}
-			case q.Key == syftpkg.PURLQualifierDistro && !hasRelease && out.Distro == nil:
-				if name, version := distro.ParseDistroString(q.Value); name != "" {
-					out.Distro = distro.NewFromNameVersion(name, version)
-				}
+func fromPURL(p *pkg.Package, hasRelease bool) {
+	if p.PURL == "" || len(p.Upstreams) > 0 && (hasRelease || p.Distro != nil) {
+		return
+	}
+	purl, err := packageurl.FromString(p.PURL)
+	if err != nil {
+		return // what is missing then is told where it is missed
+	}
+	for _, q := range purl.Qualifiers {
+		switch {
+		case q.Key == syftpkg.PURLQualifierUpstream && len(p.Upstreams) == 0:
+			if u := upstream(q.Value, p.Type); u.Name != "" && u.Name != p.Name {
+				p.Upstreams = []pkg.UpstreamPackage{u}
+			}
+		case q.Key == syftpkg.PURLQualifierDistro && !hasRelease && p.Distro == nil:
+			if name, version := distro.ParseDistroString(q.Value); name != "" {
+				p.Distro = distro.NewFromNameVersion(name, version)
 			}
 		}
 	}

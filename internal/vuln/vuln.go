@@ -145,7 +145,7 @@ func Open(ctx context.Context, opt DBOptions) (*DB, error) {
 		err = d.judgeAge(opt)
 	}
 	if ctx.Err() != nil { // and not the last good database, that is for outages
-		err = fault.New(fault.CodeOf(ctx.Err()), op, "", ctx.Err())
+		err = ended(op, ctx.Err())
 	}
 	if err != nil {
 		if d != nil {

@@ -1,0 +1,104 @@
+package vuln
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/anchore/grype/grype/match"
+	"github.com/anchore/grype/grype/pkg"
+	"github.com/anchore/grype/grype/vulnerability"
+	"github.com/anchore/syft/syft/linux"
+	syftpkg "github.com/anchore/syft/syft/pkg"
+	"github.com/anchore/syft/syft/sbom"
+
+	"github.com/imagegate/imagegate/internal/report"
+	"github.com/imagegate/imagegate/internal/testkit/grypedb"
+)
+
+// broken is a matcher that fails for packages of one name and finds nothing in others.
+type broken struct {
+	match.Matcher
+	name string
+	fail func() error
+}
+
+func (b broken) Match(vp vulnerability.Provider, p pkg.Package) ([]match.Match, []match.IgnoreFilter, error) {
+	if p.Name == b.name {
+		return nil, nil, b.fail()
+	}
+	return b.Matcher.Match(vp, p)
+}
+
+// A matcher that fails for one package leaves the others as they are, and the run says
+// that it is not complete.
+func TestMatcherFailures(t *testing.T) {
+	now := time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC)
+	dir := t.TempDir()
+	file, err := grypedb.Build(dir, []grypedb.Record{{ID: "CVE-2026-1", Distro: "debian 12", Package: "good", Severity: report.High}}, now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	db, err := Open(t.Context(), DBOptions{DB: file, Now: now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	for _, tt := range []struct {
+		name string
+		fail func() error
+		want string
+	}{
+		{"error", func() error { return errors.New("disk image is malformed") }, "deb bad 1: dpkg-matcher did not finish: disk image is malformed"},
+		{"fatal_error", func() error { return match.NewFatalError(match.DpkgMatcher, errors.New("maven is down")) }, "maven is down"},
+		{"panic", func() error { var m map[string]int; m["x"] = 1; return nil }, "panic: assignment to entry in nil map"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			ms := defaultMatchers()
+			ms[0] = broken{Matcher: ms[0], name: "bad", fail: tt.fail}
+			s := &sbom.SBOM{}
+			s.Artifacts.LinuxDistribution = &linux.Release{ID: "debian", VersionID: "12", VersionCodename: "bookworm"}
+			s.Artifacts.Packages = syftpkg.NewCollection(
+				syftpkg.Package{Name: "bad", Version: "1", Type: syftpkg.DebPkg}, syftpkg.Package{Name: "good", Version: "1", Type: syftpkg.DebPkg})
+			m, err := db.Match(t.Context(), s, MatchOptions{matchers: ms})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(m.Vulnerabilities) != 1 || m.Vulnerabilities[0].Package.Name != "good" {
+				t.Errorf("findings %v, want the one in the other package", m.Vulnerabilities)
+			}
+			if len(m.Problems) != 1 || !strings.Contains(m.Problems[0], tt.want) {
+				t.Errorf("problems %q, want one with %q", m.Problems, tt.want)
+			}
+			if m.State != report.Failed || !strings.Contains(m.Reason, "1 package") {
+				t.Errorf("state %s (%s)", m.State, m.Reason)
+			}
+		})
+	}
+}
+
+func TestLogKeepsWhatGrypeSurvives(t *testing.T) {
+	r := &receiver{turn: make(chan struct{}, 1)}
+	l := &listener{log: DBOptions{}.withDefaults().Logger}
+	e := entry{to: r}
+	e.Warn("nobody listens") // and it is gone
+	r.active.Store(l)
+	l.setPackage("deb a 1")
+	e.WithFields("error", errors.New("bad\n\tversion")).Debug("match constraint error")
+	e.WithFields("error", errors.New("only traced")).Trace("x")
+	e.Debug("no error, no problem")
+	e.Infof("%d", 1)
+	l.setPackage("deb b 1")
+	e.Nested("error", errors.New("bad version")).Debugf("match %s error", "constraint")
+	l.setPackage("")
+	e.Warnf("odd %s", "thing")
+	got := l.problems(10)
+	want := []string{"deb a 1 and 1 more package: match constraint error: bad version", "odd thing"}
+	if len(got) != 2 || got[0] != want[0] || got[1] != want[1] {
+		t.Errorf("problems %q, want %q", got, want)
+	}
+	if got := l.problems(1); len(got) != 2 || got[1] != "1 more problems" {
+		t.Errorf("limited to one: %q", got)
+	}
+}
