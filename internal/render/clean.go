@@ -15,6 +15,9 @@ const mark = "…"
 // only format (the bidirectional overrides, zero-width ones, tags), private ones and
 // broken UTF-8 become U+FFFD: a reader sees that something was there.
 func clean(s string) string {
+	if plainASCII(s) {
+		return s
+	}
 	s = strings.ToValidUTF8(s, string(utf8.RuneError))
 	return strings.TrimSpace(strings.Map(func(c rune) rune {
 		switch {
@@ -25,6 +28,17 @@ func clean(s string) string {
 		}
 		return c
 	}, s))
+}
+
+// plainASCII reports whether clean has nothing to do, which is the usual case: a report
+// has hundreds of thousands of such texts.
+func plainASCII(s string) bool {
+	for i := range len(s) {
+		if s[i] < ' ' || s[i] > '~' {
+			return false
+		}
+	}
+	return s == "" || s[0] != ' ' && s[len(s)-1] != ' '
 }
 
 // cut shortens s to at most n bytes, at a character, and shows that it did.

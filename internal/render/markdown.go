@@ -84,10 +84,10 @@ func orDash(s string) string {
 
 func mdVerdict(r *report.Report) section {
 	var b strings.Builder
-	word := verdictWord(r.Verdict.Result)
-	fmt.Fprintf(&b, "## %s: %s\n\n**%s** %s", Product, word, word, code(imageName(r.Subject)))
+	verdict := verdictWord(r.Verdict.Result)
+	fmt.Fprintf(&b, "## %s: %s\n\n**%s** %s", Product, verdict, verdict, code(imageName(r.Subject)))
 	if r.Subject.Platform != "" {
-		fmt.Fprintf(&b, " (%s)", sentence(r.Subject.Platform))
+		fmt.Fprintf(&b, " (%s)", word(r.Subject.Platform))
 	}
 	var rows []string
 	if len(r.Verdict.Reasons) > 0 {

@@ -51,14 +51,16 @@ func checkRule(c report.Check) sarifRule {
 		id = "HIG-" + id
 	}
 	help := homepage + "/blob/main/docs/checks.md#" + strings.ToLower(strings.Map(anchorRune, id))
-	text := c.Title
+	title := c.Title
+	if clean(title) == "" {
+		title = id
+	}
+	text := title
 	if c.Remedy != "" {
 		text += ". " + c.Remedy
 	}
 	all := []string{"security", "hardening", string(c.Severity)}
-	for _, ref := range c.References {
-		all = append(all, ref)
-	}
+	all = append(all, c.References...)
 	var severity string
 	if n := severityScore(c.Severity); n > 0 {
 		severity = strconv.FormatFloat(n, 'f', 1, 64)
@@ -66,7 +68,7 @@ func checkRule(c report.Check) sarifRule {
 	return sarifRule{
 		ID:               cut(id, maxWord),
 		Name:             "HardeningCheck",
-		ShortDescription: sarifText{Text: sarifMessage(c.Title)},
+		ShortDescription: sarifText{Text: sarifMessage(title)},
 		FullDescription:  sarifText{Text: sarifMessage(text)},
 		Help:             sarifText{Text: sarifMessage(text), Markdown: sentence(text)},
 		HelpURI:          help,

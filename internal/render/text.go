@@ -65,7 +65,7 @@ const (
 )
 
 func (t texter) paint(color, s string) string {
-	if !t.color || s == "" {
+	if !t.color || color == "" || s == "" {
 		return s
 	}
 	return "\x1b[" + color + "m" + s + "\x1b[0m"

@@ -1,0 +1,86 @@
+package render_test
+
+import (
+	"bytes"
+	"regexp"
+	"strings"
+	"testing"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/imagegate/imagegate/internal/render"
+	"github.com/imagegate/imagegate/internal/report"
+)
+
+func text(t *testing.T, r *report.Report, opt render.TextOptions) string {
+	t.Helper()
+	var b bytes.Buffer
+	if err := render.Text(&b, r, opt); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+// checkText asserts that nothing in a text can act on a terminal or on a runner.
+func checkText(t *testing.T, s string) {
+	t.Helper()
+	for _, c := range s {
+		if c != '\n' && unicode.In(c, unicode.C, unicode.Zl, unicode.Zp) {
+			t.Fatalf("%U is in the text", c)
+		}
+	}
+	for _, line := range strings.Split(s, "\n") {
+		if strings.HasPrefix(strings.TrimLeftFunc(line, unicode.IsSpace), "::") || strings.Contains(line, "##[") {
+			t.Fatalf("a workflow command: %q", line)
+		}
+	}
+}
+
+func TestTextHostileText(t *testing.T) {
+	each(t, func(t *testing.T, s string) {
+		for _, width := range []int{0, 1, 60} {
+			checkText(t, text(t, poison(s), render.TextOptions{Width: width}))
+		}
+	})
+}
+
+func FuzzText(f *testing.F) {
+	for _, s := range hostile {
+		f.Add(s, 40)
+	}
+	f.Fuzz(func(t *testing.T, s string, width int) {
+		checkText(t, text(t, poison(s), render.TextOptions{Width: width % 200}))
+	})
+}
+
+// Colours are ours alone: without them the text is the same.
+func TestTextColours(t *testing.T) {
+	sgr := regexp.MustCompile("\x1b\\[[0-9;]+m")
+	each(t, func(t *testing.T, s string) {
+		coloured := text(t, poison(s), render.TextOptions{Color: true})
+		if !sgr.MatchString(coloured) {
+			t.Error("no colour")
+		}
+		if got, want := sgr.ReplaceAllString(coloured, ""), text(t, poison(s), render.TextOptions{}); got != want {
+			t.Errorf("without colours:\n%s\nwant:\n%s", got, want)
+		}
+	})
+}
+
+func TestTextWidth(t *testing.T) {
+	for _, width := range []int{40, 80, 120} {
+		for _, line := range strings.Split(text(t, sample(), render.TextOptions{Width: width}), "\n") {
+			// A word that is longer than the line, such as a digest, stays whole.
+			if n := utf8.RuneCountInString(line); n > width && len(strings.Fields(line)) > 3 {
+				t.Errorf("width %d: %d characters: %q", width, n, line)
+			}
+		}
+	}
+}
+
+func TestTextIsBounded(t *testing.T) {
+	got := text(t, everything(5000), render.TextOptions{})
+	if len(got) > 1<<20 || !strings.Contains(got, "4950 more in report.json") {
+		t.Errorf("%d bytes:\n%.500s", len(got), got)
+	}
+}
