@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -77,6 +78,7 @@ func TestWrongPasswordDoesNotLeak(t *testing.T) {
 // tokenServer gives tokens for a password, or for an identity token.
 type tokenServer struct {
 	*httptest.Server
+	mu       sync.Mutex
 	requests []*http.Request
 	uses     int // requests a token is good for; 0 is without end
 	given    int
@@ -90,6 +92,8 @@ func newTokenServer(t *testing.T) *tokenServer {
 		if err := r.ParseForm(); err != nil {
 			t.Error(err)
 		}
+		ts.mu.Lock()
+		defer ts.mu.Unlock()
 		ts.requests = append(ts.requests, r)
 		u, p, _ := r.BasicAuth()
 		if (u != user || p != password) && (r.Method != http.MethodPost || r.PostForm.Get("refresh_token") != "identity") {
@@ -105,6 +109,8 @@ func newTokenServer(t *testing.T) *tokenServer {
 
 // wantToken lets requests with the newest token through.
 func (ts *tokenServer) wantToken(w http.ResponseWriter, r *http.Request) bool {
+	ts.mu.Lock()
+	defer ts.mu.Unlock()
 	if ts.given > 0 && r.Header.Get("Authorization") == fmt.Sprintf("Bearer token-%d", ts.given) && (ts.uses == 0 || ts.used < ts.uses) {
 		ts.used++
 		return false

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -16,15 +17,15 @@ import (
 	"github.com/imagegate/imagegate/internal/fault"
 )
 
-// blobs serves content as every blob but the config, by way of f.
+// serveBlob answers requests for every blob but the config by f, which is told how
+// many there were.
 func serveBlob(config v1.Hash, f func(w http.ResponseWriter, r *http.Request, nth int)) func(http.ResponseWriter, *http.Request) bool {
-	nth := 0
+	var nth atomic.Int64
 	return func(w http.ResponseWriter, r *http.Request) bool {
 		if !strings.Contains(r.URL.Path, "/blobs/") || strings.Contains(r.URL.Path, config.Hex) {
 			return false
 		}
-		nth++
-		f(w, r, nth)
+		f(w, r, int(nth.Add(1)))
 		return true
 	}
 }

@@ -28,10 +28,10 @@ import (
 // interfere.
 type server struct {
 	*httptest.Server
-	host    string
-	backend http.Handler
+	host string
 
-	mu sync.Mutex
+	mu      sync.Mutex
+	backend http.Handler
 	// around, when set, may answer a request itself; it returns false to pass it on.
 	around func(w http.ResponseWriter, r *http.Request) bool
 	log    []string // "GET /v2/..."
@@ -41,7 +41,9 @@ type server struct {
 func newServer(t testing.TB) *server {
 	t.Helper()
 	s := &server{backend: ggcr.New(ggcr.Logger(log.New(io.Discard, "", 0)), ggcr.WithReferrersSupport(true))}
-	s.Server = httptest.NewServer(s)
+	s.Server = httptest.NewUnstartedServer(s)
+	s.Config.ErrorLog = log.New(io.Discard, "", 0) // a loopback registry is tried over HTTPS first
+	s.Start()
 	t.Cleanup(s.Close)
 	s.host = strings.TrimPrefix(s.URL, "http://")
 	return s
@@ -51,12 +53,12 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	s.log = append(s.log, r.Method+" "+r.URL.Path)
 	s.auth = append(s.auth, r.Header.Get("Authorization"))
-	around := s.around
+	around, backend := s.around, s.backend
 	s.mu.Unlock()
 	if around != nil && around(w, r) {
 		return
 	}
-	s.backend.ServeHTTP(w, r)
+	backend.ServeHTTP(w, r)
 }
 
 // interfere sets around and forgets what was logged.

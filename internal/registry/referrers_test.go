@@ -196,6 +196,8 @@ func TestReferrersFallback(t *testing.T) {
 // pushTag serves raw under a tag without the registry's own checks.
 func (s *server) pushTag(t *testing.T, repo, tag string, raw []byte) {
 	t.Helper()
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	backend := s.backend
 	s.backend = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/v2/"+repo+"/manifests/"+tag {

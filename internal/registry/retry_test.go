@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -14,11 +15,11 @@ import (
 
 // failFirst answers the first n manifest requests with f.
 func failFirst(n int, f http.HandlerFunc) func(http.ResponseWriter, *http.Request) bool {
+	var asked atomic.Int64
 	return func(w http.ResponseWriter, r *http.Request) bool {
-		if !strings.Contains(r.URL.Path, "/manifests/") || n <= 0 {
+		if !strings.Contains(r.URL.Path, "/manifests/") || asked.Add(1) > int64(n) {
 			return false
 		}
-		n--
 		f(w, r)
 		return true
 	}
