@@ -1,0 +1,446 @@
+package vuln_test
+
+import (
+	"archive/tar"
+	"bytes"
+	"compress/gzip"
+	"context"
+	"database/sql"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/imagegate/imagegate/internal/fault"
+	"github.com/imagegate/imagegate/internal/report"
+	"github.com/imagegate/imagegate/internal/testkit/grypedb"
+	"github.com/imagegate/imagegate/internal/vuln"
+)
+
+// archive builds a database and packs it as name in a new directory.
+func archive(tb testing.TB, name string, built time.Time) (path, checksum string) {
+	tb.Helper()
+	dir := tb.TempDir()
+	file, err := grypedb.Build(dir, records(), built)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	if strings.HasSuffix(name, ".db") {
+		return file, ""
+	}
+	path = filepath.Join(dir, name)
+	checksum, err = grypedb.Archive(file, path)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return path, checksum
+}
+
+func tarGz(tb testing.TB, entries ...tar.Header) []byte {
+	tb.Helper()
+	var buf bytes.Buffer
+	z := gzip.NewWriter(&buf)
+	w := tar.NewWriter(z)
+	for _, h := range entries {
+		if err := w.WriteHeader(&h); err != nil {
+			tb.Fatal(err)
+		}
+		if _, err := w.Write(make([]byte, h.Size)); err != nil {
+			tb.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		tb.Fatal(err)
+	}
+	if err := z.Close(); err != nil {
+		tb.Fatal(err)
+	}
+	return buf.Bytes()
+}
+
+// files lists everything below dir by name and size.
+func files(tb testing.TB, dir string) map[string]int64 {
+	tb.Helper()
+	out := map[string]int64{}
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		info, err := d.Info()
+		if err != nil {
+			return err
+		}
+		rel, err := filepath.Rel(dir, path)
+		out[rel] = info.Size()
+		return err
+	})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return out
+}
+
+func TestOpenFromPath(t *testing.T) {
+	for _, name := range []string{"grype.tar.zst", "grype.tar.gz", "vulnerability.db"} {
+		t.Run(name, func(t *testing.T) {
+			path, checksum := archive(t, name, built)
+			cache := t.TempDir()
+			before := files(t, filepath.Dir(path))
+			opt := vuln.DBOptions{CacheDir: cache, DB: path, Now: now}
+			db, err := vuln.Open(t.Context(), opt)
+			if err != nil {
+				t.Fatal(err)
+			}
+			s := db.Status()
+			if s.State != report.Done || !s.Built.Equal(built) || s.Source != "archive "+name || s.Reason != "" || !strings.HasPrefix(s.Schema, "v6.") {
+				t.Errorf("status %+v", s)
+			}
+			if checksum != "" && s.Checksum != checksum {
+				t.Errorf("checksum %s, want %s", s.Checksum, checksum)
+			}
+			if err := db.Close(); err != nil {
+				t.Error(err)
+			}
+			if diff := cmp.Diff(before, files(t, filepath.Dir(path))); diff != "" {
+				t.Errorf("the place of the archive was written to:\n%s", diff)
+			}
+
+			// The second run uses what the first imported.
+			imported := filepath.Join(cache, "grype-v6", strings.TrimPrefix(s.Checksum, "sha256:"), "import.json")
+			first, err := os.Stat(imported)
+			if err != nil {
+				t.Fatal(err)
+			}
+			db, err = vuln.Open(t.Context(), opt)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer db.Close()
+			second, err := os.Stat(imported)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !os.SameFile(first, second) {
+				t.Error("the second run imported again")
+			}
+			if diff := cmp.Diff(s, db.Status()); diff != "" {
+				t.Errorf("status of the second run (-first +second):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestOpenFromDirectory(t *testing.T) {
+	path, _ := archive(t, "vulnerability.db", built)
+	cache := t.TempDir()
+	db, err := vuln.Open(t.Context(), vuln.DBOptions{CacheDir: cache, DB: path, Now: now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	sum := db.Status().Checksum
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	// The imported directory is as Grype keeps its own, with its record of the import.
+	grypes := filepath.Join(cache, "grype-v6", strings.TrimPrefix(sum, "sha256:"))
+	db, err = vuln.Open(t.Context(), vuln.DBOptions{CacheDir: t.TempDir(), DB: grypes, Now: now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := db.Status().Source; !strings.HasPrefix(got, "directory ") {
+		t.Errorf("source %q", got)
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	flip(t, filepath.Join(grypes, "vulnerability.db"))
+	_, err = vuln.Open(t.Context(), vuln.DBOptions{CacheDir: t.TempDir(), DB: grypes, Now: now})
+	wantFault(t, err, fault.Unavailable, "checksum")
+	_, err = vuln.Open(t.Context(), vuln.DBOptions{CacheDir: t.TempDir(), DB: t.TempDir(), Now: now})
+	wantFault(t, err, fault.Unavailable, "vulnerability.db")
+}
+
+// flip changes one byte in the middle of a file.
+func flip(tb testing.TB, path string) {
+	tb.Helper()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	data[len(data)/2] ^= 0xff
+	if err := os.WriteFile(path, data, 0o600); err != nil {
+		tb.Fatal(err)
+	}
+}
+
+func TestOpenWithoutCacheLeavesNothing(t *testing.T) {
+	tmp := t.TempDir()
+	t.Setenv("TMPDIR", tmp)
+	path, _ := archive(t, "grype.tar.zst", built)
+	db, err := vuln.Open(t.Context(), vuln.DBOptions{DB: path, Now: now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := vuln.Open(t.Context(), vuln.DBOptions{DB: filepath.Join(tmp, "gone"), Now: now}); err == nil {
+		t.Error("a database that is not there was opened")
+	}
+	if left := files(t, tmp); len(left) != 0 {
+		t.Errorf("left behind: %v", left)
+	}
+}
+
+func TestOpenRepairsADamagedCache(t *testing.T) {
+	path, checksum := archive(t, "grype.tar.zst", built)
+	for _, tt := range []struct {
+		name   string
+		damage func(t *testing.T, dir string)
+	}{
+		{"byte_of_database", func(t *testing.T, dir string) { flip(t, filepath.Join(dir, "vulnerability.db")) }},
+		{"record_gone", func(t *testing.T, dir string) {
+			if err := os.Remove(filepath.Join(dir, "import.json")); err != nil {
+				t.Fatal(err)
+			}
+		}},
+		{"database_gone", func(t *testing.T, dir string) {
+			if err := os.Remove(filepath.Join(dir, "vulnerability.db")); err != nil {
+				t.Fatal(err)
+			}
+		}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			opt := vuln.DBOptions{CacheDir: t.TempDir(), DB: path, Now: now}
+			db, err := vuln.Open(t.Context(), opt)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := db.Close(); err != nil {
+				t.Fatal(err)
+			}
+			tt.damage(t, filepath.Join(opt.CacheDir, "grype-v6", strings.TrimPrefix(checksum, "sha256:")))
+			db, err = vuln.Open(t.Context(), opt)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer db.Close()
+			m, err := db.Match(t.Context(), document(debian12, deb("openssl", "3.0.14-1", "", "")), vuln.MatchOptions{})
+			if err != nil || len(m.Vulnerabilities) != 1 {
+				t.Errorf("after the repair: %v, %v", m, err)
+			}
+		})
+	}
+}
+
+func TestOpenRefuses(t *testing.T) {
+	good, _ := archive(t, "grype.tar.zst", built)
+	data, err := os.ReadFile(good)
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw, err := os.ReadFile(filepath.Join(filepath.Dir(good), "vulnerability.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	reg := func(name string, size int64) tar.Header {
+		return tar.Header{Name: name, Size: size, Mode: 0o600, Typeflag: tar.TypeReg}
+	}
+	many := make([]tar.Header, 200)
+	for i := range many {
+		many[i] = reg("x", 0)
+	}
+	for _, tt := range []struct {
+		name string
+		data []byte
+		want string
+	}{
+		{"empty", nil, "neither"},
+		{"something_else", []byte("PK\x03\x04 a zip file"), "neither"},
+		{"truncated_archive", data[:len(data)/2], "unexpected EOF"},
+		{"damaged_archive", append(bytes.Clone(data[:len(data)/2]), make([]byte, len(data)/2)...), "read archive"},
+		{"archive_without_database", tarGz(t, reg("readme", 10)), "holds no vulnerability.db"},
+		{"link_in_place_of_database", tarGz(t, tar.Header{Name: "vulnerability.db", Linkname: "/etc/passwd", Typeflag: tar.TypeSymlink}), "holds no vulnerability.db"},
+		{"path_out_of_the_archive", tarGz(t, reg("../vulnerability.db", 10)), "holds no vulnerability.db"},
+		{"two_databases", tarGz(t, reg("vulnerability.db", 10), reg("./vulnerability.db", 10)), "twice"},
+		{"too_many_files", tarGz(t, many...), "more than 100 files"},
+		{"bomb", tarGz(t, reg("vulnerability.db", 40<<20)), "too large: more than 16777216 bytes"},
+		{"bomb_beside_the_database", tarGz(t, reg("x", 40<<20), reg("vulnerability.db", 10)), "too large"},
+		{"database_that_is_none", tarGz(t, reg("vulnerability.db", 4096)), "no SQLite database"},
+		{"truncated_database", raw[:len(raw)/2], "index database"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "given")
+			if err := os.WriteFile(path, tt.data, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			cache := t.TempDir()
+			_, err := vuln.Open(t.Context(), vuln.DBOptions{CacheDir: cache, DB: path, Now: now, MaxUnpacked: 16 << 20})
+			wantFault(t, err, fault.Unavailable, tt.want)
+			if left := files(t, cache); len(left) != 0 {
+				t.Errorf("left in the cache: %v", left)
+			}
+		})
+	}
+}
+
+func TestOpenRefusesOtherSchemas(t *testing.T) {
+	for _, tt := range []struct{ name, statement, want string }{
+		{"other_model", `UPDATE db_metadata SET model = 7`, "not a v6 database"},
+		{"no_metadata", `DELETE FROM db_metadata`, "not a v6 database"},
+		{"foreign_tables", `DROP TABLE db_metadata`, "not a v6 database"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			path, _ := archive(t, "vulnerability.db", built)
+			s, err := sql.Open("sqlite", path) // the driver that Grype registers
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := s.Exec(tt.statement); err != nil {
+				t.Fatal(err)
+			}
+			if err := s.Close(); err != nil {
+				t.Fatal(err)
+			}
+			_, err = vuln.Open(t.Context(), vuln.DBOptions{CacheDir: t.TempDir(), DB: path, Now: now})
+			wantFault(t, err, fault.Unavailable, tt.want)
+		})
+	}
+}
+
+func TestOpenJudgesAge(t *testing.T) {
+	path, _ := archive(t, "grype.tar.zst", now.Add(-10*24*time.Hour))
+	cache := t.TempDir()
+	for _, tt := range []struct {
+		name   string
+		maxAge time.Duration
+		now    time.Time
+		code   fault.Code // OK when it opens
+		want   string     // in the error or the reason
+	}{
+		{"default_is_five_days", 0, now, fault.Unavailable, "built 10 days ago, on 2026-11-13; at most 5 days"},
+		{"young_enough", 11 * 24 * time.Hour, now, fault.OK, "built 10 days ago"},
+		{"any_age", -1, now.AddDate(1, 0, 0), fault.OK, "built 375 days ago; its age was not held against it"},
+		{"any_age_without_a_clock", -1, time.Time{}, fault.OK, ""},
+		{"no_clock", 0, time.Time{}, fault.Internal, "no clock"},
+		{"future", 0, now.AddDate(0, -1, 0), fault.OK, "the clock here may be wrong"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			db, err := vuln.Open(t.Context(), vuln.DBOptions{CacheDir: cache, DB: path, MaxAge: tt.maxAge, Now: tt.now})
+			if tt.code != fault.OK {
+				wantFault(t, err, tt.code, tt.want)
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer db.Close()
+			if got := db.Status().Reason; !strings.Contains(got, tt.want) || tt.want == "" && got != "" {
+				t.Errorf("reason %q, want %q", got, tt.want)
+			}
+		})
+	}
+}
+
+func TestOpenRefusesOptions(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		opt  vuln.DBOptions
+		code fault.Code
+		want string
+	}{
+		{"no_such_file", vuln.DBOptions{DB: "/no/such/file.tar.zst"}, fault.Usage, "no such file"},
+		{"ftp", vuln.DBOptions{DB: "ftp://example.org/db.tar.zst"}, fault.Usage, "not the URL of a database"},
+		{"http_without_checksum", vuln.DBOptions{DB: "http://user:secret@example.org/db.tar.zst?token=secret"}, fault.Usage, "nothing protects"},
+		{"bad_checksum", vuln.DBOptions{DB: "https://example.org/db.tar.zst?checksum=md5:0"}, fault.Usage, "checksum"},
+		{"http_listing", vuln.DBOptions{ListingURL: "http://example.org/databases"}, fault.Usage, "nothing protects"},
+		{"path_that_is_no_uri", vuln.DBOptions{CacheDir: "/tmp/what?", DB: "x"}, fault.Usage, "SQLite cannot open"},
+		{"cache_is_a_file", vuln.DBOptions{CacheDir: "/dev/null", DB: "x"}, fault.Internal, "not a directory"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			if tt.opt.CacheDir == "" {
+				tt.opt.CacheDir = t.TempDir()
+			}
+			tt.opt.Now = now
+			_, err := vuln.Open(t.Context(), tt.opt)
+			wantFault(t, err, tt.code, tt.want)
+			if strings.Contains(err.Error()+fault.HintOf(err), "secret") {
+				t.Errorf("error %q tells the secret", err)
+			}
+		})
+	}
+}
+
+func TestOpenAtTheSameTime(t *testing.T) {
+	path, _ := archive(t, "grype.tar.zst", built)
+	cache := t.TempDir()
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			db, err := vuln.Open(t.Context(), vuln.DBOptions{CacheDir: cache, DB: path, Now: now})
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			m, err := db.Match(t.Context(), document(debian12, deb("openssl", "3.0.14-1", "", "")), vuln.MatchOptions{})
+			if err != nil || len(m.Vulnerabilities) != 1 {
+				t.Errorf("match: %v, %v", m, err)
+			}
+			if err := db.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	entries, err := os.ReadDir(filepath.Join(cache, "grype-v6"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(entries) != 1 {
+		t.Errorf("in the cache: %v, want one database", entries)
+	}
+}
+
+func TestOpenEnds(t *testing.T) {
+	path, _ := archive(t, "grype.tar.zst", built)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	cache := t.TempDir()
+	_, err := vuln.Open(ctx, vuln.DBOptions{CacheDir: cache, DB: path, Now: now})
+	wantFault(t, err, fault.Interrupted, "canceled")
+	if left := files(t, cache); len(left) != 0 {
+		t.Errorf("left in the cache: %v", left)
+	}
+}
+
+// The cache does not grow for ever: the databases that were used last stay.
+func TestOpenPrunes(t *testing.T) {
+	cache := t.TempDir()
+	var last string
+	for i := range 5 {
+		path, checksum := archive(t, "grype.tar.zst", built.Add(time.Duration(i)*time.Minute))
+		db, err := vuln.Open(t.Context(), vuln.DBOptions{CacheDir: cache, DB: path, Now: now.Add(time.Duration(i) * time.Minute)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := db.Close(); err != nil {
+			t.Fatal(err)
+		}
+		last = checksum
+	}
+	entries, err := os.ReadDir(filepath.Join(cache, "grype-v6"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(entries) != 3 {
+		t.Errorf("%d databases stay, want 3", len(entries))
+	}
+	if _, err := os.Stat(filepath.Join(cache, "grype-v6", strings.TrimPrefix(last, "sha256:"))); err != nil {
+		t.Errorf("the newest is gone: %v", err)
+	}
+}
