@@ -55,6 +55,12 @@ func Outputs(r *report.Report) []Output {
 	}
 }
 
+// ErrorOutputs are the outputs of a run that came to no report: the verdict is error,
+// and reason says why. It is made fit as the others are.
+func ErrorOutputs(reason string) []Output {
+	return []Output{{Name: "verdict", Value: string(report.Error)}, {Name: "reason", Value: tame(reason)}}
+}
+
 // imageRef is name@digest, which is what a later step should deploy.
 func imageRef(s report.Subject) string {
 	if s.Repository == "" || s.Digest == "" {

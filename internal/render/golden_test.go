@@ -56,6 +56,9 @@ var renderers = map[string]func(io.Writer, *report.Report) error{
 	"vex.openvex.json": render.OpenVEX,
 	"evidence.json":    render.Evidence,
 	"annotations.txt":  annotations,
+	"attest-list.txt":  render.AttestationList,
+	"attest-proof.txt": render.AttestationProof,
+	"vex.txt":          func(w io.Writer, r *report.Report) error { return render.VEXDecisions(w, r, "") },
 }
 
 var fullSARIF = render.SARIFOptions{

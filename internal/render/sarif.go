@@ -83,7 +83,7 @@ func newSARIF(r *report.Report, opt SARIFOptions) sarifLog {
 		Version: "2.1.0",
 		Runs: []sarifRun{{
 			Tool: sarifTool{Driver: sarifDriver{
-				Name: Product, Version: clean(version), SemanticVersion: semantic(version), InformationURI: homepage,
+				Name: Product, Version: driverVersion(version), SemanticVersion: semantic(version), InformationURI: homepage,
 				Rules: notNil(b.list),
 			}},
 			AutomationDetails: sarifAutomation{ID: b.category()},

@@ -201,3 +201,11 @@ func semantic(version string) string {
 	}
 	return ""
 }
+
+// driverVersion begins with a number where it can, so that versions can be compared.
+func driverVersion(version string) string {
+	if v := semantic(version); v != "" {
+		return v
+	}
+	return clean(version)
+}

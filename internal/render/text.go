@@ -46,19 +46,6 @@ type texter struct {
 	width int
 }
 
-// plain is clean for a terminal that may be the log of a workflow: no word of it can
-// begin a workflow command. The runner takes "::" at the beginning of a line, after
-// any space, and the older "##[" anywhere.
-func plain(s string) string {
-	words := strings.Fields(strings.ReplaceAll(cut(clean(s), maxSentence), "##[", "## ["))
-	for i, w := range words {
-		if rest := strings.TrimLeft(w, ":"); len(w)-len(rest) > 1 {
-			words[i] = strings.Repeat(": ", len(w)-len(rest)) + rest
-		}
-	}
-	return strings.TrimSpace(strings.Join(words, " "))
-}
-
 // The colours, from ECMA-48 "SGR".
 const (
 	red, yellow, green, dim, bold = "31", "33", "32", "2", "1"

@@ -41,6 +41,17 @@ func TestTextHostileText(t *testing.T) {
 		for _, width := range []int{0, 1, 60} {
 			checkText(t, text(t, poison(s), render.TextOptions{Width: width}))
 		}
+		for name, write := range renderers {
+			if name == "attest-list.txt" || name == "attest-proof.txt" || name == "vex.txt" {
+				var b bytes.Buffer
+				if err := write(&b, poison(s)); err != nil {
+					t.Fatal(err)
+				}
+				checkText(t, b.String())
+			}
+		}
+		checkText(t, render.Terminal(s))
+		checkText(t, render.TerminalLines(s))
 	})
 }
 
@@ -50,6 +61,7 @@ func FuzzText(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, s string, width int) {
 		checkText(t, text(t, poison(s), render.TextOptions{Width: width % 200}))
+		checkText(t, render.TerminalLines(s))
 	})
 }
 
@@ -82,5 +94,24 @@ func TestTextIsBounded(t *testing.T) {
 	got := text(t, everything(5000), render.TextOptions{})
 	if len(got) > 1<<20 || !strings.Contains(got, "4950 more in report.json") {
 		t.Errorf("%d bytes:\n%.500s", len(got), got)
+	}
+}
+
+// What cannot be a command stays as it is.
+func TestTerminalKeepsText(t *testing.T) {
+	for _, tt := range []struct{ name, in, want string }{
+		{"namespace", "perl Foo::Bar and a::b  twice", "perl Foo::Bar and a::b  twice"},
+		{"one_colon", ": a :b", ": a :b"},
+		{"command", "::error::x", ": :error::x"},
+		{"command_after_a_word", "x ::error::y", "x : :error::y"},
+		{"three_colons", ":::error::y", ": : :error::y"},
+		{"wide_space", "a\u3000::error::y", "a\u3000: :error::y"},
+		{"old_form", "a##[error]b", "a## [error]b"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			if got := render.Terminal(tt.in); got != tt.want {
+				t.Errorf("Terminal(%q) = %q, want %q", tt.in, got, tt.want)
+			}
+		})
 	}
 }
