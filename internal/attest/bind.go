@@ -113,6 +113,17 @@ func describes(s sighting, o *object, subject v1.Hash) error {
 	return nil
 }
 
+// checkSignature judges one signature over the manifest target, whatever its form.
+func (r *verification) checkSignature(s *sigRef, target v1.Hash) outcome {
+	if s.obj.err == nil && s.blob != nil && isBundle(string(s.layer.MediaType)) {
+		if m := s.obj.man; !s.obj.byTag() && (m.Subject == nil || m.Subject.Digest != target) {
+			return unknownf("signature manifest %s is attached to another manifest", short(s.obj.digest))
+		}
+		return r.checkBundleOver(s, target)
+	}
+	return r.checkSimple(s, target)
+}
+
 // checkSimple judges one simple-signing signature over the manifest target.
 func (r *verification) checkSimple(s *sigRef, target v1.Hash) outcome {
 	switch {

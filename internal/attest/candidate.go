@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"strings"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
@@ -18,11 +19,15 @@ const (
 	kindOther     kind = iota
 	kindStatement      // bare in-toto statement; its signatures are referrers of the manifest
 	kindSignature      // cosign simple signing over the image itself
+	kindEnvelope       // DSSE envelopes, as cosign's .att tag holds them
+	kindBundle         // Sigstore bundles
+	kindSBOM           // an SBOM attached with cosign's .sbom tag, which is no attestation
 )
 
 // candidate is one thing that may become an attestation: one layer of one manifest.
 type candidate struct {
 	obj   *object
+	also  []*object // other manifests around the same envelope or bundle
 	kind  kind
 	layer v1.Descriptor
 	blob  *blob
@@ -41,57 +46,79 @@ type sigRef struct {
 // kindOf sorts a manifest by what it says of itself; the bytes are held to it later.
 func kindOf(o *object) kind {
 	m := o.man
-	if m.ArtifactType == mediaStatement || m.ArtifactType == artifactBuildKit || o.inIndex() {
+	switch {
+	case m.ArtifactType == mediaStatement, m.ArtifactType == artifactBuildKit, o.inIndex():
 		return kindStatement
-	}
-	if m.ArtifactType == artifactSignature || string(m.Config.MediaType) == artifactSignature {
+	case isBundle(m.ArtifactType):
+		return kindBundle
+	case m.ArtifactType == artifactSignature, string(m.Config.MediaType) == artifactSignature:
 		return kindSignature
 	}
 	for _, l := range m.Layers {
-		switch string(l.MediaType) {
-		case mediaSimpleSigning:
+		switch t := string(l.MediaType); {
+		case t == mediaSimpleSigning:
 			return kindSignature
-		case mediaStatement:
+		case t == mediaStatement:
 			return kindStatement
+		case t == mediaEnvelope:
+			return kindEnvelope
+		case isBundle(t):
+			return kindBundle
+		}
+	}
+	for _, s := range o.sightings {
+		if strings.HasSuffix(s.tag, ".sbom") {
+			return kindSBOM
 		}
 	}
 	return kindOther
 }
 
-// candidates makes candidates of the manifests that were found. A manifest that could
-// not be read is one too: it is reported, not forgotten.
+// candidates makes candidates of the manifests that were found: one for each layer. A
+// manifest that could not be read is one too: it is reported, not forgotten. The same
+// envelope or bundle in several manifests is one candidate.
 func (r *verification) candidates(found []*object) []*candidate {
 	var out []*candidate
+	same := map[v1.Hash]*candidate{}
 	for _, o := range found {
 		if o.err != nil {
 			out = append(out, &candidate{obj: o})
 			continue
 		}
-		k := kindOf(o)
-		switch k {
-		case kindOther:
+		k, layers := kindOf(o), o.man.Layers
+		if k == kindOther {
 			r.log.Debug("left alone", "manifest", o.digest.String(), "artifactType", o.man.ArtifactType)
-		case kindStatement, kindSignature:
-			layers := o.man.Layers
-			if len(layers) == 0 {
-				out = append(out, &candidate{obj: o, kind: k})
+			continue
+		}
+		if len(layers) == 0 {
+			out = append(out, &candidate{obj: o, kind: k})
+		}
+		if k == kindStatement && len(layers) > 1 && !manyStatements(o) {
+			layers = layers[:1] // bindStatement refuses it
+		}
+		for _, l := range layers {
+			if c := same[l.Digest]; c != nil && (k == kindEnvelope || k == kindBundle) {
+				c.also = append(c.also, o)
+				c.blob.stores = append(c.blob.stores, storesOf(o.sightings)...)
+				continue
 			}
-			if k == kindStatement && len(layers) > 1 && !manyStatements(o) {
-				layers = layers[:1] // bindStatement refuses it
-			}
-			for _, l := range layers {
-				c := &candidate{obj: o, kind: k, layer: l}
-				if k == kindSignature {
-					c.blob = r.payloadOf(o, l)
-					c.sigs = []*sigRef{{obj: o, layer: l, blob: c.blob}}
-				} else {
-					c.blob = &blob{desc: l, max: r.lim.statement, name: "MaxStatement", stores: storesOf(o.sightings)}
-				}
-				out = append(out, c)
-			}
+			c := r.candidate(o, k, l)
+			same[l.Digest] = c
+			out = append(out, c)
 		}
 	}
 	return out
+}
+
+func (r *verification) candidate(o *object, k kind, l v1.Descriptor) *candidate {
+	c := &candidate{obj: o, kind: k, layer: l}
+	if k == kindSignature {
+		c.blob = r.payloadOf(o, l)
+		c.sigs = []*sigRef{{obj: o, layer: l, blob: c.blob}}
+		return c
+	}
+	c.blob = &blob{desc: l, max: r.lim.statement, name: "MaxStatement", stores: storesOf(o.sightings)}
+	return c
 }
 
 // manyStatements reports whether a manifest may hold several statements: BuildKit's.

@@ -3,12 +3,16 @@ package attest
 import (
 	"bytes"
 	"crypto/x509"
+	"encoding/asn1"
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"slices"
+	"time"
 
 	"github.com/sigstore/sigstore-go/pkg/fulcio/certificate"
 	"github.com/sigstore/sigstore-go/pkg/verify"
+	"github.com/sigstore/sigstore/pkg/cryptoutils"
 
 	"github.com/imagegate/imagegate/internal/attest/trust"
 )
@@ -53,6 +57,14 @@ func (c *checker) byCertificate(e *entity) outcome {
 			continue
 		}
 		chains = true
+		if isIntoto001(e) && c.log != trust.LogIgnore && r.HasLog() {
+			summary, at, err := c.keyless001(e, r)
+			if err != nil {
+				errs = append(errs, fmt.Errorf("%s: %w", r.Source, err))
+				continue
+			}
+			return c.identify(e, r, summary, at)
+		}
 		opts, err := c.keylessOptions(e, r)
 		if err != nil {
 			errs = append(errs, err)
@@ -63,7 +75,7 @@ func (c *checker) byCertificate(e *entity) outcome {
 			errs = append(errs, fmt.Errorf("%s: %w", r.Source, err))
 			continue
 		}
-		return c.identify(e, r, res)
+		return c.identify(e, r, *res.Signature.Certificate, earliest(res))
 	}
 	if !chains {
 		return unknownf("signed by %s, whose certificate chains to no trusted root%s", who, c.next())
@@ -72,8 +84,7 @@ func (c *checker) byCertificate(e *entity) outcome {
 }
 
 // identify compares a signer that was proven with those that are trusted.
-func (c *checker) identify(e *entity, r *trust.Root, res *verify.VerificationResult) outcome {
-	summary := *res.Signature.Certificate
+func (c *checker) identify(e *entity, r *trust.Root, summary certificate.Summary, at time.Time) outcome {
 	who := fmt.Sprintf("%s (issuer %s)", clip(summary.SubjectAlternativeName), clip(summary.Issuer))
 	if len(c.identities) == 0 {
 		return unknownf("signed by %s, but no identity is trusted for this repository: name it with certificate-identity and certificate-oidc-issuer", who)
@@ -90,7 +101,7 @@ func (c *checker) identify(e *entity, r *trust.Root, res *verify.VerificationRes
 		}
 		out := outcome{
 			grade: good, signer: "identity " + who, identity: &c.identities[i], root: r,
-			reason: "signed by " + who, signedAt: earliest(res),
+			reason: "signed by " + who, signedAt: at,
 		}
 		if c.log != trust.LogIgnore && len(e.entries) > 0 && r.HasLog() {
 			out.log, out.logged = describeLog(e, r), true
@@ -125,10 +136,19 @@ func (c *checker) keylessOptions(e *entity, r *trust.Root) ([]verify.VerifierOpt
 // at the time at which it was issued. It only sorts reasons: run checks the chain
 // again, at the proven time.
 func chainsTo(e *entity, r *trust.Root) bool {
-	leaf := *e.cert
-	leaf.UnhandledCriticalExtensions = nil
-	_, err := verify.VerifyLeafCertificate(e.cert.NotBefore, &leaf, r.Material())
+	_, err := verify.VerifyLeafCertificate(e.cert.NotBefore, readable(e.cert), r.Material())
 	return err == nil
+}
+
+// readable is the certificate with its subject alternative name marked as handled:
+// Fulcio may issue a kind of name that crypto/x509 does not know but
+// SummarizeCertificate does. Other unknown critical extensions stay.
+func readable(c *x509.Certificate) *x509.Certificate {
+	leaf := *c
+	leaf.UnhandledCriticalExtensions = slices.DeleteFunc(slices.Clone(c.UnhandledCriticalExtensions), func(id asn1.ObjectIdentifier) bool {
+		return id.Equal(cryptoutils.SANOID)
+	})
+	return &leaf
 }
 
 // certificateMade reports whether the certificate's key made the signature.

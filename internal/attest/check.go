@@ -119,7 +119,7 @@ func (c *checker) check(e *entity) (out outcome) {
 
 // made reports whether the key made the signature.
 func (v *keyVerifier) made(e *entity) bool {
-	if e.digest != nil {
+	if e.payload == nil && e.digest != nil {
 		return v.VerifySignature(bytes.NewReader(e.sig), bytes.NewReader(nil), options.WithDigest(e.digest)) == nil
 	}
 	return v.VerifySignature(bytes.NewReader(e.sig), bytes.NewReader(e.message())) == nil
@@ -138,6 +138,19 @@ func (c *checker) byKey(e *entity, k *keyVerifier) outcome {
 	}
 	var errs []error
 	for _, r := range c.roots {
+		if logged && isIntoto001(e) {
+			at, err := key001(e, r, k)
+			if err == nil && !k.ValidAtTime(at) {
+				err = fmt.Errorf("it was signed at %s, when the key was not valid", at.Format(time.RFC3339))
+			}
+			if err != nil {
+				errs = append(errs, fmt.Errorf("%s: %w", r.Source, err))
+				continue
+			}
+			out.root, out.logged, out.signedAt, out.log = r, true, at, describeLog(e, r)
+			out.reason += "; " + out.log
+			return out
+		}
 		var opts []verify.VerifierOption
 		if logged {
 			opts = append(opts, verify.WithTransparencyLog(1))
@@ -219,10 +232,10 @@ func run(e *entity, material root.TrustedMaterial, id verify.PolicyOption, opts 
 	}
 	artifact := verify.WithoutArtifactUnsafe() // DSSE: the subject is compared by parseStatement's reader
 	if e.payloadType == "" {
-		if e.digest != nil {
-			artifact = verify.WithArtifactDigest("sha256", e.digest)
-		} else {
+		if e.payload != nil {
 			artifact = verify.WithArtifact(bytes.NewReader(e.payload))
+		} else {
+			artifact = verify.WithArtifactDigest(algorithmName(e.digestAlgo), e.digest)
 		}
 	}
 	return v.Verify(e, verify.NewPolicy(artifact, id))

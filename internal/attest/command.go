@@ -1,6 +1,7 @@
 package attest
 
 import (
+	"cmp"
 	"strings"
 
 	"github.com/imagegate/imagegate/internal/attest/trust"
@@ -9,24 +10,52 @@ import (
 // command is how the same is checked with cosign 3; "" when cosign cannot: for bytes
 // that are in no registry, and for what nobody signed.
 func (r *verification) command(j *judged) string {
+	if j.covered != nil {
+		return r.command(j.covered)
+	}
 	repo := r.repository(j)
 	if repo == "" || j.best.grade == none && len(j.sigs) == 0 {
 		return ""
 	}
-	target := j.obj.digest.String()
-	if j.kind == kindSignature {
-		target = j.att.Subject
+	target, verb, bundle := j.obj.digest.String(), "verify", j.kind == kindBundle
+	if at := j.sigLayer(); at != "" {
+		bundle = isBundle(at)
 	}
-	args := []string{"cosign", "verify"}
-	args = append(args, r.signerArgs(j)...)
-	if at := j.signatureObject(); at != nil && !at.byTag() {
+	switch {
+	case j.signature:
+		target = j.att.Subject
+	case j.kind == kindBundle, j.kind == kindEnvelope:
+		target, verb = j.att.Subject, "verify-attestation"
+	}
+	if target == "" {
+		return ""
+	}
+	args := append([]string{"cosign", verb}, r.signerArgs(j)...)
+	if verb == "verify-attestation" {
+		args = append(args, "--type", j.att.PredicateType)
+	}
+	if at := j.signatureObject(); verb == "verify" && !bundle && at != nil && !at.byTag() {
 		args = append(args, "--experimental-oci11")
 	}
-	args = append(args, "--new-bundle-format=false")
+	if !bundle {
+		args = append(args, "--new-bundle-format=false")
+	}
 	if !j.best.logged {
 		args = append(args, "--insecure-ignore-tlog=true")
 	}
 	return shell(append(args, repo+"@"+target))
+}
+
+// sigLayer is the media type of the signature that decided, else of the first.
+func (j *judged) sigLayer() string {
+	switch {
+	case j.sig != nil:
+		return string(j.sig.layer.MediaType)
+	case len(j.sigs) > 0:
+		return string(j.sigs[0].layer.MediaType)
+	default:
+		return ""
+	}
 }
 
 // signatureObject is the manifest of the signature that decided, else of the first.
@@ -56,14 +85,13 @@ func (r *verification) signerArgs(j *judged) []string {
 		}
 	}
 	if key != nil {
-		ref := key.Ref
-		if ref == "" {
-			ref = key.Name
-		}
-		return []string{"--key", ref}
+		return []string{"--key", keyRef(*key)}
 	}
 	return identityArgs(*id)
 }
+
+// keyRef is what cosign's --key wants.
+func keyRef(k trust.Key) string { return cmp.Or(k.Ref, k.Name) }
 
 func identityArgs(id trust.Identity) []string {
 	var args []string

@@ -94,7 +94,7 @@ func TestTamper(t *testing.T) {
 		{
 			name: "subject_without_sha256",
 			spoil: func(c *chain) {
-				c.statement["subject"] = []any{subjectOf("x", c.image), map[string]any{"name": "y", "digest": map[string]any{"sha512": "00"}}}
+				c.statement["subject"] = []any{subjectOf("x", c.image), map[string]any{"name": "y", "digest": map[string]any{"sha512": strings.Repeat("0", 128)}}}
 			},
 			state: report.Invalid, reason: "without a sha256 digest",
 		},

@@ -15,7 +15,7 @@ import (
 
 // tagSuffixes are cosign's tags for a digest: sha256-<hex> and one of these (cosign
 // SIGNATURE_SPEC.md, "Tag-based discovery").
-var tagSuffixes = [...]string{".sig", ".att"}
+var tagSuffixes = [...]string{".sig", ".att", ".sbom"}
 
 // listing is the answer of one store about one subject.
 type listing struct {

@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"time"
 
+	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/secure-systems-lab/go-securesystemslib/dsse"
 	"github.com/sigstore/sigstore-go/pkg/bundle"
 	"github.com/sigstore/sigstore-go/pkg/root"
@@ -28,9 +29,13 @@ type entity struct {
 	stamps      [][]byte
 	version     string
 
-	// digest is set instead of payload when only the digest of the message is known.
+	// digest is that of the message, for a message that is no DSSE payload. payload is
+	// nil when only the digest is known.
 	digest     []byte
 	digestAlgo crypto.Hash
+
+	// envelope is the digest of the whole DSSE envelope as stored, for old log entries.
+	envelope v1.Hash
 }
 
 // message is what was signed: the payload, or for DSSE its pre-authentication encoding.
@@ -123,7 +128,7 @@ func (e *entity) SignatureContent() (verify.SignatureContent, error) {
 			Signatures:  []dsse.Signature{{Sig: base64.StdEncoding.EncodeToString(e.sig)}},
 		}}, nil
 	}
-	if e.digest != nil {
+	if e.digest != nil { // of another hash than SHA-256, or without the bytes
 		return bundle.NewMessageSignature(e.digest, algorithmName(e.digestAlgo), e.sig), nil
 	}
 	sum := sha256.Sum256(e.payload)

@@ -3,6 +3,7 @@ package attest
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -15,27 +16,75 @@ type judged struct {
 	*candidate
 	att       report.Attestation
 	statement *statement // nil when none could be read
+	payload   []byte     // the statement's bytes, when they are inside an envelope
 	best      outcome
 	sig       *sigRef // the signature that decided; nil when none did
+	signature bool    // it says nothing but that the image is signed
+	covered   *judged // the signature over the index that counts for it
+	binding   error   // why the chain does not hold; nil when it does
 }
 
 // judge ends every candidate as verified, unverified or invalid.
 func (r *verification) judge(candidates []*candidate) *Result {
-	res := &Result{Probes: r.probes, Warnings: r.warnings}
+	res := &Result{}
+	all := make([]*judged, len(candidates))
+	for i, c := range candidates {
+		all[i] = &judged{candidate: c, signature: c.kind == kindSignature}
+		r.judgeOne(all[i])
+	}
+	r.coverByIndex(all)
 	k := newKeeper(res, r.subject.Platform)
-	for _, c := range candidates {
-		j := &judged{candidate: c}
-		switch c.kind {
-		case kindStatement:
-			r.judgeStatement(j)
-		case kindSignature:
-			r.judgeSignature(j)
-		default:
-			r.judgeUnreadable(j)
-		}
+	for _, j := range all {
 		r.finish(k, j)
 	}
+	res.Probes, res.Warnings = r.probes, r.warnings
 	return res
+}
+
+func (r *verification) judgeOne(j *judged) {
+	switch {
+	case j.obj.err != nil:
+		r.judgeUnreadable(j)
+	case j.kind == kindStatement:
+		r.judgeStatement(j)
+	case j.kind == kindSignature:
+		r.judgeSignature(j)
+	case j.blob == nil:
+		j.decline(brokenf("manifest %s has no layer", short(j.obj.digest)))
+	case j.kind == kindEnvelope:
+		r.judgeEnvelope(j)
+	case j.kind == kindBundle:
+		r.judgeBundle(j)
+	case j.kind == kindSBOM:
+		j.att.Form, j.att.PredicateType = "none", j.blobType()
+		j.att.Subject = j.obj.sightings[0].subject.String()
+		j.att.State, j.att.Reason = report.Unverified, "an SBOM attached with cosign's .sbom tag is no attestation: nobody signed it"
+	}
+}
+
+// coverByIndex lets a verified signature over the index count for the attestations
+// that the index itself lists: their digests are in the bytes that were signed. It is
+// how BuildKit's attestations are signed at all.
+func (r *verification) coverByIndex(all []*judged) {
+	var over *judged
+	for _, j := range all {
+		if j.signature && j.att.State == report.Verified && j.att.Subject == hashText(r.subject.Index) {
+			over = j
+			break
+		}
+	}
+	if over == nil {
+		return
+	}
+	for _, j := range all {
+		if j.kind == kindStatement && j.obj.inIndex() && j.binding == nil && j.obj.err == nil && j.att.State == report.Unverified {
+			j.best = over.best
+			j.att.State, j.att.Signer, j.att.Log, j.att.SignedAt = report.Verified, over.att.Signer, over.att.Log, over.att.SignedAt
+			j.att.SignatureDigest = over.att.SignatureDigest
+			j.att.Form, j.covered = over.att.Form, over
+			j.att.Reason = fmt.Sprintf("listed by the index %s, which is %s", short(r.subject.Index), over.best.reason)
+		}
+	}
 }
 
 // judgeStatement combines the chain to the statement with the signatures over its
@@ -53,9 +102,12 @@ func (r *verification) judgeStatement(j *judged) {
 		j.decline(err)
 		return
 	}
-	r.weigh(j, func(sig *sigRef) outcome { return r.checkSimple(sig, j.obj.digest) })
-	if j.best.grade == none {
+	r.weigh(j, func(sig *sigRef) outcome { return r.checkSignature(sig, j.obj.digest) })
+	switch {
+	case j.best.grade == none:
 		j.att.Form = "none"
+	case j.sig != nil && isBundle(string(j.sig.layer.MediaType)):
+		j.att.Form = "sigstore-bundle"
 	}
 }
 
@@ -81,7 +133,7 @@ func (r *verification) judgeSignature(j *judged) {
 			return
 		}
 	}
-	r.weigh(j, func(sig *sigRef) outcome { return r.checkSimple(sig, target) })
+	r.weigh(j, func(sig *sigRef) outcome { return r.checkSignature(sig, target) })
 }
 
 // judgeUnreadable reports what was listed but could not be read.
@@ -94,6 +146,7 @@ func (r *verification) judgeUnreadable(j *judged) {
 // decline ends a candidate whose chain does not hold. What could not be read may still
 // be genuine; what contradicts itself is invalid.
 func (j *judged) decline(err error) {
+	j.binding = err
 	j.att.State, j.att.Reason = report.Unverified, reasonOf(err)
 	if errors.Is(err, errBinding) || errors.Is(err, errManifest) || errors.Is(err, errStatement) {
 		j.att.State = report.Invalid
@@ -103,42 +156,55 @@ func (j *judged) decline(err error) {
 // weigh tries every signature and lets the best one decide: a good one is not hidden
 // by a bad one.
 func (r *verification) weigh(j *judged, check func(*sigRef) outcome) {
+	var outs []outcome
 	for _, s := range j.sigs {
-		if o := check(s); o.grade > j.best.grade {
-			j.best, j.sig = o, s
-		}
+		outs = append(outs, check(s))
 	}
-	switch j.best.grade {
-	case good:
-		j.att.State, j.att.Reason = report.Verified, j.best.reason
-		if n := len(j.sigs) - 1; n > 0 {
-			j.att.Reason += fmt.Sprintf("; one of %d signatures", n+1)
-		}
-		j.att.Signer, j.att.Log = j.best.signer, j.best.log
-		if t := j.best.signedAt; !t.IsZero() {
-			j.att.SignedAt = &t
-		}
-	case bad:
-		j.att.State, j.att.Reason = report.Invalid, j.best.reason
-	case unknown:
-		j.att.State, j.att.Reason = report.Unverified, j.best.reason
-	case none:
-		j.att.State, j.att.Reason = report.Unverified, "nobody signed it"
-		if j.lookup != nil {
-			j.att.Reason = "its signatures could not be looked up: " + reasonOf(j.lookup)
-		}
-	}
-	if j.best.grade != good && j.best.grade != none {
-		if j.lookup != nil {
-			j.att.Reason += "; further signatures could not be looked up: " + reasonOf(j.lookup)
-		}
-		if n := len(j.sigs); n > 1 {
-			j.att.Reason = fmt.Sprintf("none of %d signatures counts, the nearest: %s", n, j.att.Reason)
-		}
-	}
-	if j.sig != nil {
+	if best := j.settle(outs); best >= 0 {
+		j.sig = j.sigs[best]
 		j.att.SignatureDigest = j.sig.obj.digest.String()
 	}
+}
+
+// settle ends a candidate by the best of its signatures and returns which one it is;
+// -1 when there is none.
+func (j *judged) settle(outs []outcome) int {
+	best := -1
+	for i, o := range outs {
+		if o.grade > j.best.grade {
+			j.best, best = o, i
+		}
+	}
+	a, n := &j.att, len(outs)
+	switch j.best.grade {
+	case good:
+		a.State, a.Reason = report.Verified, j.best.reason
+		if n > 1 {
+			a.Reason += fmt.Sprintf("; one of %d signatures", n)
+		}
+		a.Signer, a.Log = j.best.signer, j.best.log
+		if t := j.best.signedAt; !t.IsZero() {
+			a.SignedAt = &t
+		}
+		return best
+	case bad:
+		a.State, a.Reason = report.Invalid, j.best.reason
+	case unknown:
+		a.State, a.Reason = report.Unverified, j.best.reason
+	case none:
+		a.State, a.Reason = report.Unverified, "nobody signed it"
+		if j.lookup != nil {
+			a.Reason = "its signatures could not be looked up: " + reasonOf(j.lookup)
+		}
+		return best
+	}
+	if j.lookup != nil {
+		a.Reason += "; further signatures could not be looked up: " + reasonOf(j.lookup)
+	}
+	if n > 1 {
+		a.Reason = fmt.Sprintf("none of %d signatures counts, the nearest: %s", n, a.Reason)
+	}
+	return best
 }
 
 // finish fills in what all attestations have and hands them to the right list.
@@ -146,11 +212,17 @@ func (r *verification) finish(k *keeper, j *judged) {
 	a := &j.att
 	a.Family = familyOf(j)
 	a.Digest = j.obj.digest.String()
-	a.Store = r.storeNames(j.obj)
+	if (j.kind == kindEnvelope || j.kind == kindBundle) && j.blob != nil {
+		a.Digest = j.layer.Digest.String()
+	}
+	a.Store = r.storeNames(j.candidate)
 	a.Platform = r.subject.Platform
 	if j.blob != nil {
 		a.Size = j.blob.desc.Size
 		a.PayloadDigest = j.blob.desc.Digest.String()
+	}
+	if j.payload != nil {
+		a.PayloadDigest = digestOf(j.payload).String()
 	}
 	a.Command = r.command(j)
 	k.keep(j)
@@ -160,7 +232,7 @@ func (r *verification) finish(k *keeper, j *judged) {
 			predicateType: a.PredicateType, digest: a.Digest, payload: a.PayloadDigest, subject: a.Subject,
 			signer: a.Signer, store: a.Store, path: a.Path,
 		}
-		if j.statement != nil {
+		if j.statement != nil && !j.signature {
 			v.predicate = j.statement.predicate
 		}
 		if a.SignedAt != nil {
@@ -168,7 +240,7 @@ func (r *verification) finish(k *keeper, j *judged) {
 		}
 		k.res.Verified = append(k.res.Verified, v)
 	case report.Unverified:
-		if j.statement != nil {
+		if j.statement != nil && !j.signature {
 			k.res.Unverified = append(k.res.Unverified, Unverified{
 				PredicateType: a.PredicateType, Family: a.Family, Predicate: j.statement.predicate,
 				Digest: a.Digest, Subject: a.Subject, Store: a.Store, Path: a.Path, Reason: a.Reason,
@@ -179,32 +251,42 @@ func (r *verification) finish(k *keeper, j *judged) {
 }
 
 func familyOf(j *judged) string {
-	if j.kind == kindSignature {
+	switch {
+	case j.signature:
 		return FamilySignature
+	case j.kind == kindSBOM:
+		return FamilySBOM
 	}
 	return Family(j.att.PredicateType)
 }
 
 // claimedType is the predicate type as annotations name it, for what could not be read.
 func claimedType(c *candidate) string {
-	if t := c.layer.Annotations[annoPredicateType]; t != "" {
-		return t
-	}
-	if c.obj.man != nil && c.obj.man.Annotations[annoPredicateType] != "" {
-		return c.obj.man.Annotations[annoPredicateType]
+	places := []map[string]string{c.layer.Annotations}
+	if c.obj.man != nil {
+		places = append(places, c.obj.man.Annotations)
 	}
 	for _, s := range c.obj.sightings {
-		if t := s.desc.Annotations[annoPredicateType]; t != "" {
-			return t
+		places = append(places, s.desc.Annotations)
+	}
+	for _, name := range []string{annoPredicateType, annoBundlePredicate, "predicateType"} {
+		for _, p := range places {
+			if p[name] != "" {
+				return clip(p[name])
+			}
 		}
 	}
 	return ""
 }
 
-func (r *verification) storeNames(o *object) string {
+func (r *verification) storeNames(c *candidate) string {
 	names := ""
 	seen := map[string]bool{}
-	for _, s := range storesOf(o.sightings) {
+	sightings := c.obj.sightings
+	for _, o := range c.also {
+		sightings = append(slices.Clip(sightings), o.sightings...)
+	}
+	for _, s := range storesOf(sightings) {
 		if n := r.read.stores[s].Name(); !seen[n] {
 			seen[n] = true
 			if names != "" {

@@ -27,11 +27,11 @@ func (k *keeper) keep(j *judged) {
 	if j.obj.raw == nil {
 		return
 	}
-	dir := k.dir(j.att.Family, j.obj.digest.Hex)
+	dir := k.dir(j.att.Family, j.att.Digest)
 	label := join(j.att.Family, j.att.PredicateType)
-	k.file(dir, "manifest.json", manifestType(j.obj), j.obj.raw, "attestation", label, j.att.Digest)
-	if j.kind != kindSignature && j.blob != nil && j.blob.data != nil {
-		j.att.Path = k.file(dir, "statement.json", string(j.layer.MediaType), j.blob.data, "statement", label, j.att.PayloadDigest)
+	k.file(dir, "manifest.json", manifestType(j.obj), j.obj.raw, "attestation", label, j.obj.digest.String())
+	if name := blobName(j); name != "" && j.blob != nil && j.blob.data != nil {
+		j.att.Path = k.file(dir, name, string(j.layer.MediaType), j.blob.data, strings.TrimSuffix(name, ".json"), label, j.blob.desc.Digest.String())
 	}
 	for i, s := range j.sigs {
 		name := fmt.Sprintf("signature-%d", i+1)
@@ -39,7 +39,11 @@ func (k *keeper) keep(j *judged) {
 			k.file(dir, name+".manifest.json", manifestType(s.obj), s.obj.raw, "signature", label, s.obj.digest.String())
 		}
 		if s.blob != nil && s.blob.data != nil {
-			p := k.file(dir, name+".payload.json", string(s.layer.MediaType), s.blob.data, "signature-payload", label, s.layer.Digest.String())
+			ending := ".payload.json"
+			if isBundle(string(s.layer.MediaType)) {
+				ending = ".bundle.json"
+			}
+			p := k.file(dir, name+ending, string(s.layer.MediaType), s.blob.data, "signature-payload", label, s.layer.Digest.String())
 			if j.kind == kindSignature {
 				j.att.Path = p
 			}
@@ -51,9 +55,26 @@ func (k *keeper) keep(j *judged) {
 	}
 }
 
+// blobName is the file of what the candidate's layer holds; "" when a signature's
+// payload is all there is, which is kept as one.
+func blobName(j *judged) string {
+	switch j.kind {
+	case kindEnvelope:
+		return "envelope.json"
+	case kindBundle:
+		return "bundle.json"
+	case kindSBOM:
+		return "sbom.json"
+	case kindSignature:
+		return ""
+	default:
+		return "statement.json"
+	}
+}
+
 // dir picks a directory that no other candidate has.
-func (k *keeper) dir(family, hex string) string {
-	base := path.Join("attestations", family+"-"+hex[:12])
+func (k *keeper) dir(family, digest string) string {
+	base := path.Join("attestations", family+"-"+strings.TrimPrefix(digest, "sha256:")[:12])
 	dir := base
 	for n := 2; k.dirs[dir]; n++ {
 		dir = fmt.Sprintf("%s-%d", base, n)

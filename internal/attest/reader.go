@@ -188,6 +188,8 @@ func storesOf(sightings []sighting) []int {
 	return out
 }
 
+func hexBytes(d v1.Hash) ([]byte, error) { return hex.DecodeString(d.Hex) }
+
 func digestOf(data []byte) v1.Hash {
 	sum := sha256.Sum256(data)
 	return v1.Hash{Algorithm: "sha256", Hex: hex.EncodeToString(sum[:])}

@@ -22,6 +22,8 @@ type statement struct {
 type subject struct {
 	name   string
 	sha256 string // lower-case hex; "" when the subject has none
+	sha384 string
+	sha512 string
 }
 
 var errStatement = errors.New("not an in-toto statement")
@@ -84,15 +86,21 @@ func parseSubject(raw json.RawMessage) (subject, error) {
 	if _, ok := m["digest"]; !ok {
 		return s, nil
 	}
-	d, err := strictjson.Fields(m["digest"], "sha256")
+	d, err := strictjson.Fields(m["digest"], "sha256", "sha384", "sha512")
 	if err != nil {
 		return subject{}, err
 	}
-	if s.sha256, err = strictjson.Text(d, "sha256"); err != nil {
-		return subject{}, err
-	}
-	if s.sha256 != "" && !isHex256(s.sha256) {
-		return subject{}, fmt.Errorf("sha256 is %q, not 64 hex digits", clip(s.sha256))
+	for _, a := range []struct {
+		name   string
+		digits int
+		to     *string
+	}{{"sha256", 64, &s.sha256}, {"sha384", 96, &s.sha384}, {"sha512", 128, &s.sha512}} {
+		if *a.to, err = strictjson.Text(d, a.name); err != nil {
+			return subject{}, err
+		}
+		if *a.to != "" && !isHex(*a.to, a.digits) {
+			return subject{}, fmt.Errorf("%s is %q, not %d hex digits", a.name, clip(*a.to), a.digits)
+		}
 	}
 	return s, nil
 }
@@ -105,6 +113,15 @@ func (s *statement) names(d v1.Hash) bool {
 		}
 	}
 	return false
+}
+
+// first is the first subject, as text.
+func (s *statement) first() string {
+	sub := s.subjects[0]
+	if sub.sha256 == "" {
+		return fmt.Sprintf("%q without a sha256 digest", clip(sub.name))
+	}
+	return fmt.Sprintf("%q (sha256:%s)", clip(sub.name), sub.sha256)
 }
 
 // foreign returns the first subject that is not the digest, as text; "" when there is
@@ -121,10 +138,13 @@ func (s *statement) foreign(d v1.Hash) string {
 	return ""
 }
 
-// isHex256 accepts 64 lower-case hex digits: the OCI spec allows no upper case, and two
-// spellings of one digest would be two subjects.
-func isHex256(s string) bool {
-	return len(s) == 64 && strings.Trim(s, "0123456789abcdef") == ""
+// isHex256 accepts the hex of a sha256 digest.
+func isHex256(s string) bool { return isHex(s, 64) }
+
+// isHex accepts so many lower-case hex digits: the OCI spec allows no upper case, and
+// two spellings of one digest would be two subjects.
+func isHex(s string, digits int) bool {
+	return len(s) == digits && strings.Trim(s, "0123456789abcdef") == ""
 }
 
 // clip shortens hostile text for a reason.

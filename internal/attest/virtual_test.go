@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/hex"
+	"encoding/json"
 	"encoding/pem"
 	"testing"
 	"time"
@@ -67,4 +68,15 @@ func (s *signer) pem(t testing.TB) []byte {
 		t.Fatal(err)
 	}
 	return pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der})
+}
+
+// withoutEntries removes the log entries of a bundle.
+func withoutEntries(t testing.TB, data []byte) []byte {
+	t.Helper()
+	var b map[string]any
+	if err := json.Unmarshal(data, &b); err != nil {
+		t.Fatal(err)
+	}
+	delete(b["verificationMaterial"].(map[string]any), "tlogEntries")
+	return marshal(t, b)
 }

@@ -1,0 +1,157 @@
+package attest
+
+import (
+	"fmt"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/imagegate/imagegate/internal/report"
+)
+
+const annoBundlePredicate = "dev.sigstore.bundle.predicateType" // cosign 3, actions/attest
+
+// judgeEnvelope judges a DSSE envelope: what it says of the image is inside and signed,
+// so the manifest around it is only a wrapping.
+func (r *verification) judgeEnvelope(j *judged) {
+	j.att.Form = "dsse"
+	if j.blob.err != nil {
+		j.decline(fmt.Errorf("the envelope could not be read: %w", j.blob.err))
+		return
+	}
+	entities, err := parseEnvelope(j.layer, j.blob.data, r.lim, r.check.log)
+	if err != nil {
+		j.decline(brokenf("%w", err))
+		return
+	}
+	if len(entities) == 0 {
+		j.att.State, j.att.Reason = report.Unverified, "nobody signed it: the envelope has no signature"
+		return
+	}
+	if !r.inside(j, entities[0].payload) {
+		return
+	}
+	r.warnType(j, j.layer.Annotations["predicateType"])
+	var outs []outcome
+	for _, e := range entities {
+		outs = append(outs, r.check.check(e))
+	}
+	j.settle(outs)
+}
+
+// judgeBundle judges a Sigstore bundle that holds a statement about the image or a
+// signature over its manifest.
+func (r *verification) judgeBundle(j *judged) {
+	j.att.Form = "sigstore-bundle"
+	if j.blob.err != nil {
+		j.decline(fmt.Errorf("the bundle could not be read: %w", j.blob.err))
+		return
+	}
+	b, err := r.openBundleBlob(j.blob)
+	if err != nil {
+		j.decline(brokenf("%w", err))
+		return
+	}
+	if b.dsse {
+		if !r.inside(j, b.payload) {
+			return
+		}
+		r.warnType(j, j.obj.man.Annotations[annoBundlePredicate])
+		j.settle([]outcome{r.check.check(&b.entity)})
+		return
+	}
+	target := j.obj.sightings[0].subject
+	if m := j.obj.man; m.Subject != nil {
+		target = m.Subject.Digest
+	}
+	j.att.PredicateType = j.blobType()
+	j.signature = true
+	if target != r.subject.Digest && target != r.subject.Index {
+		j.decline(brokenf("the bundle's subject is %s, not %s", target, r.subject.Digest))
+		return
+	}
+	j.att.Subject = target.String()
+	j.settle([]outcome{r.checkMessage(b, target)})
+}
+
+func (j *judged) blobType() string { return string(j.layer.MediaType) }
+
+func (r *verification) openBundleBlob(b *blob) (*bundled, error) {
+	raw, err := parseBundle(b.data, r.lim)
+	if err != nil {
+		return nil, err
+	}
+	return openBundle(raw)
+}
+
+// checkMessage judges a bundle's signature over a manifest.
+func (r *verification) checkMessage(b *bundled, target v1.Hash) outcome {
+	sum, err := hexBytes(target)
+	if err != nil {
+		return badf("%s", reasonOf(err))
+	}
+	e, err := b.ofMessage(sum, nil)
+	if err != nil {
+		return badf("%s", reasonOf(err))
+	}
+	return r.check.check(e)
+}
+
+// inside reads the statement of an envelope and holds it to the image: one of its
+// subjects must be the platform's manifest or the index that lists it. Others may stand
+// beside it, as in-toto allows: the signer bound all of them. It reports whether the
+// judgement may go on.
+func (r *verification) inside(j *judged, payload []byte) bool {
+	s, err := parseStatement(payload, r.lim)
+	if err != nil {
+		j.decline(brokenf("%w", err))
+		return false
+	}
+	j.statement, j.payload = s, payload
+	j.att.PredicateType = s.predicateType
+	j.signature = Family(s.predicateType) == FamilySignature
+	switch {
+	case s.names(r.subject.Digest):
+		j.att.Subject = r.subject.Digest.String()
+	case r.subject.Index != (v1.Hash{}) && s.names(r.subject.Index):
+		j.att.Subject = r.subject.Index.String()
+	default:
+		j.decline(brokenf("the statement speaks of %s, not of %s", s.first(), r.subject.Digest))
+		return false
+	}
+	return true
+}
+
+// warnType tells of an annotation that names another predicate type than the signed
+// statement. The annotation is nobody's word, so it changes no judgement.
+func (r *verification) warnType(j *judged, said string) {
+	if said != "" && said != j.att.PredicateType {
+		r.warnings = append(r.warnings, fmt.Sprintf("%s: an annotation of %s says predicate type %q, the signed statement %q",
+			r.storeNames(j.candidate), short(j.obj.digest), clip(said), clip(j.att.PredicateType)))
+	}
+}
+
+// checkBundleOver judges a bundle as a signature over the manifest target, as cosign 3
+// makes it: a message signature, or the statement of predicate type sign/v1 about it.
+// Statements of other types about the manifest say something else.
+func (r *verification) checkBundleOver(s *sigRef, target v1.Hash) outcome {
+	if s.blob.err != nil {
+		return unknownf("bundle %s could not be read: %s", short(s.layer.Digest), reasonOf(s.blob.err))
+	}
+	b, err := r.openBundleBlob(s.blob)
+	if err != nil {
+		return badf("bundle %s: %s", short(s.layer.Digest), reasonOf(err))
+	}
+	if !b.dsse {
+		return r.checkMessage(b, target)
+	}
+	st, err := parseStatement(b.payload, r.lim)
+	switch {
+	case err != nil:
+		return badf("bundle %s: %s", short(s.layer.Digest), reasonOf(err))
+	case st.predicateType != predicateCosign:
+		return unknownf("bundle %s holds a statement of type %q, not a signature", short(s.layer.Digest), clip(st.predicateType))
+	case !st.names(target):
+		return badf("the signature is over %s, not over %s", st.first(), target)
+	}
+	return r.check.check(&b.entity)
+}
