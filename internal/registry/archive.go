@@ -85,7 +85,7 @@ func (img *Image) openTarRoot(ctx context.Context, op string, f *os.File, p pars
 	if err := img.setRoot(ctx, op, desc, raw); err != nil {
 		return where.explain(op, err)
 	}
-	img.external = external(img.opt.transport())
+	img.external = external()
 	return nil
 }
 

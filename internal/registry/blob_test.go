@@ -234,3 +234,28 @@ func TestBlobLimits(t *testing.T) {
 		t.Errorf("embedded data of another digest: %v, want DigestError", err)
 	}
 }
+
+// BenchmarkLayer streams 64 MiB from a server in process, verified.
+func BenchmarkLayer(b *testing.B) {
+	s := newServer(b)
+	s.pushImage(b, "app:1", newImage(b, amd64, 64<<20, 1))
+	img := s.mustOpen(b, "app:1", options())
+	m, err := img.Manifest(b.Context(), amd64)
+	if err != nil {
+		b.Fatal(err)
+	}
+	d := m.Manifest.Layers[0]
+	b.SetBytes(d.Size)
+	for b.Loop() {
+		rc, err := img.Layer(b.Context(), d)
+		if err != nil {
+			b.Fatal(err)
+		}
+		if _, err := io.Copy(io.Discard, rc); err != nil {
+			b.Fatal(err)
+		}
+		if err := rc.Close(); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -1,7 +1,6 @@
 package registry
 
 import (
-	"net/http"
 	"strings"
 
 	"github.com/google/go-containerregistry/pkg/name"
@@ -35,12 +34,12 @@ func (img *Image) IsDHI() bool {
 // externalPlan checks Options.AttestationRegistry and returns a function that makes
 // the second store, or nil, once it is known whether the image is a DHI. own is the
 // image's repository, zero for a source that is no registry.
-func (img *Image) externalPlan(own name.Repository) (func(http.RoundTripper) *Store, error) {
+func (img *Image) externalPlan(own name.Repository) (func() *Store, error) {
 	const op = "use attestation-registry"
 	const hint = "write HOST, HOST/PREFIX or none, for example registry.scout.docker.com"
 	value := strings.TrimSuffix(strings.TrimSpace(img.opt.AttestationRegistry), "/")
 	isRegistry := own.RegistryStr() != "" && img.Source == SourceRegistry
-	none := func(http.RoundTripper) *Store { return nil }
+	none := func() *Store { return nil }
 	switch {
 	case strings.EqualFold(value, "none"):
 		return none, nil
@@ -49,11 +48,11 @@ func (img *Image) externalPlan(own name.Repository) (func(http.RoundTripper) *St
 		if err != nil {
 			return nil, fault.Usagef(op, hint, "%w", err)
 		}
-		return func(rt http.RoundTripper) *Store {
+		return func() *Store {
 			if !img.IsDHI() {
 				return nil
 			}
-			return img.newStore(repo, rt)
+			return img.newStore(repo)
 		}, nil
 	case value == "":
 		return none, nil
@@ -79,7 +78,7 @@ func (img *Image) externalPlan(own name.Repository) (func(http.RoundTripper) *St
 	if isRegistry && repo.Name() == own.Name() {
 		return none, nil // the image's own repository is a store already
 	}
-	return func(rt http.RoundTripper) *Store { return img.newStore(repo, rt) }, nil
+	return func() *Store { return img.newStore(repo) }, nil
 }
 
 // joinRepository puts the repository below the prefix, unless the prefix ends with it.
@@ -94,7 +93,7 @@ func joinRepository(prefix, repository string) string {
 	}
 }
 
-func (img *Image) newStore(repo name.Repository, rt http.RoundTripper) *Store {
-	r := newRepository(repo, rt, img.opt, img.deadline)
+func (img *Image) newStore(repo name.Repository) *Store {
+	r := newRepository(repo, img.rt, img.opt, img.deadline)
 	return &Store{src: r, place: r.place, opt: img.opt, deadline: img.deadline}
 }

@@ -101,7 +101,7 @@ func (img *Image) openLayoutRoot(ctx context.Context, op string, l *layout, p pa
 	if err := img.setRoot(ctx, op, desc, raw); err != nil {
 		return where.explain(op, err)
 	}
-	img.external = external(img.opt.transport())
+	img.external = external()
 	return nil
 }
 

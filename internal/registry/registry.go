@@ -22,6 +22,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net/http"
 	"strings"
 	"sync"
 	"time"
@@ -73,6 +74,7 @@ type Image struct {
 	RepoDigests []string
 
 	src      source
+	rt       http.RoundTripper
 	store    *Store
 	external *Store
 	single   *Manifest
@@ -107,7 +109,7 @@ func Open(ctx context.Context, ref string, opt Options) (*Image, error) {
 	budget, cancel := context.WithTimeout(ctx, o.Timeout)
 	defer cancel()
 	deadline, _ := budget.Deadline()
-	img := &Image{Reference: strings.TrimSpace(ref), Source: p.source, opt: o, deadline: deadline, loaded: map[v1.Hash]*Manifest{}}
+	img := &Image{Reference: strings.TrimSpace(ref), Source: p.source, rt: o.transport(), opt: o, deadline: deadline, loaded: map[v1.Hash]*Manifest{}}
 	ctx, stop := within(ctx, deadline)
 	defer stop()
 
@@ -130,8 +132,7 @@ func Open(ctx context.Context, ref string, opt Options) (*Image, error) {
 
 // openRegistry resolves a reference in a registry.
 func (img *Image) openRegistry(ctx context.Context, p parsed) error {
-	rt := img.opt.transport()
-	repo := newRepository(p.repo, rt, img.opt, img.deadline)
+	repo := newRepository(p.repo, img.rt, img.opt, img.deadline)
 	img.Registry, img.Repository, img.Tag = repo.place.registry, repo.place.name(), p.tag
 	external, err := img.externalPlan(p.repo)
 	if err != nil {
@@ -146,7 +147,7 @@ func (img *Image) openRegistry(ctx context.Context, p parsed) error {
 	if err := img.setRoot(ctx, op, desc, raw); err != nil {
 		return repo.place.explain(op, err)
 	}
-	img.external = external(rt)
+	img.external = external()
 	return nil
 }
 
@@ -220,6 +221,9 @@ func (img *Image) Stores(context.Context) []*Store {
 func (img *Image) Close() error {
 	img.mu.Lock()
 	defer img.mu.Unlock()
+	if own, ok := img.rt.(*http.Transport); ok && img.opt.Transport == nil {
+		own.CloseIdleConnections()
+	}
 	if img.cleanup == nil {
 		return nil
 	}
