@@ -113,8 +113,8 @@ func TestMarkdownBudget(t *testing.T) {
 		atMost   int
 		contains []string
 	}{
-		{"default", crowd(20_000), 0, render.DefaultBudget, []string{"19950 more in `report.json`", "### Open findings: 20000"}},
-		{"smallest", crowd(20_000), 1, render.MinBudget, []string{"FAIL", "more in `report.json`"}},
+		{"default", crowd(6000), 0, render.DefaultBudget, []string{"5950 more in `report.json`", "### Open findings: 6000"}},
+		{"smallest", crowd(6000), 1, render.MinBudget, []string{"FAIL", "more in `report.json`"}},
 		{"hostile_and_smallest", poison(strings.Repeat("@", 10_000)), 1, render.MinBudget, []string{"FAIL", "The rest is in `report.json`."}},
 		{"many_of_everything", everything(3000), 64 << 10, 64 << 10, []string{
 			"2970 more in `report.json`",       // not verified

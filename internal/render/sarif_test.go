@@ -179,7 +179,7 @@ func checkIngestible(t *testing.T, s sarif, raw []byte) {
 
 func TestSARIFIsIngestible(t *testing.T) {
 	for name, r := range map[string]*report.Report{
-		"sample": sample(), "passing": passing(), "empty": {}, "combined": combined(), "crowd": crowd(6000),
+		"sample": sample(), "passing": passing(), "empty": {}, "combined": combined(), "crowd": crowd(600),
 	} {
 		for kind, opt := range map[string]render.SARIFOptions{"default": {}, "full": fullSARIF} {
 			t.Run(name+"_"+kind, func(t *testing.T) {
