@@ -46,12 +46,16 @@ func TestWhoDecides(t *testing.T) {
 		}, Options{}, report.Open, "its document is attached to another image"},
 		{"file_named_by_the_user", func(t *testing.T) []Document { return []Document{byUser(t, stmt(vuln, clears, t1, glibc))} }, Options{},
 			report.Suppressed, "not_affected"},
-		{"feed_of_this_repository", func(t *testing.T) []Document { return []Document{feedDoc(t, "dhi.io/python", stmt(vuln, clears, t1, glibc))} }, Options{},
+		{"feed_of_this_repository", func(t *testing.T) []Document {
+			return []Document{feedDoc(t, "dhi.io/python", stmt(vuln, clears, t1, glibc))}
+		}, Options{},
 			report.Suppressed, "signed by key feed-1"},
 		{"feed_by_other_spelling", func(t *testing.T) []Document {
 			return []Document{feedDoc(t, "index.docker.io/dhi/python", stmt(vuln, clears, t1, glibc))}
 		}, Options{}, report.Suppressed, "not_affected"},
-		{"feed_of_another_repository", func(t *testing.T) []Document { return []Document{feedDoc(t, "dhi.io/node", stmt(vuln, clears, t1, glibc))} }, Options{},
+		{"feed_of_another_repository", func(t *testing.T) []Document {
+			return []Document{feedDoc(t, "dhi.io/node", stmt(vuln, clears, t1, glibc))}
+		}, Options{},
 			report.Open, "its document is not about this image"},
 		{"feed_bound_to_nothing", func(t *testing.T) []Document { return []Document{feedDoc(t, "", stmt(vuln, clears, t1, glibc))} }, Options{},
 			report.Open, "its document is not about this image"},
