@@ -86,7 +86,7 @@ func TestRequestLog(t *testing.T) {
 	}
 	layer := b.Platforms[0].Layers[0]
 	vex := b.Platforms[0].Attestation(testkit.PredicateOpenVEX)
-	reg.Inject(testkit.Asks(testkit.KindBlob, layer.Digest().String()), testkit.Throttle(64, 20*time.Millisecond), 0)
+	reg.Inject(testkit.Asks(testkit.KindBlob, layer.Digest().String()), testkit.Throttle(16, 20*time.Millisecond), 0)
 	done := make(chan error, 1)
 	go func() {
 		_, body, err := get(t, http.MethodGet, reg.URL()+"/v2/dhi/sample/blobs/"+layer.Digest().String())
@@ -95,7 +95,10 @@ func TestRequestLog(t *testing.T) {
 		}
 		done <- err
 	}()
-	time.Sleep(10 * time.Millisecond)
+	isLayer := func(q testkit.Request) bool { return q.Reference == layer.Digest().String() }
+	for reg.Count(isLayer) == 0 { // the layer takes a good while once it has begun
+		time.Sleep(time.Millisecond)
+	}
 	if _, _, err := get(t, http.MethodGet, reg.URL()+"/v2/dhi/sample/manifests/"+vex.Manifest.Digest().String()); err != nil {
 		t.Fatal(err)
 	}
@@ -105,7 +108,6 @@ func TestRequestLog(t *testing.T) {
 	if _, _, err := get(t, http.MethodGet, reg.URL()+"/v2/dhi/sample/manifests/none"); err != nil {
 		t.Fatal(err)
 	}
-	isLayer := func(q testkit.Request) bool { return q.Reference == layer.Digest().String() }
 	isVEX := func(q testkit.Request) bool { return q.Reference == vex.Manifest.Digest().String() }
 	isNone := func(q testkit.Request) bool { return q.Reference == "none" }
 	if !reg.Overlap(isLayer, isVEX) {
