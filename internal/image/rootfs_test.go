@@ -3,7 +3,6 @@ package image
 import (
 	"archive/tar"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"maps"
@@ -373,58 +372,4 @@ func TestRealImages(t *testing.T) {
 			}
 		})
 	}
-}
-
-// FuzzRootFS pulls an image of two layers whose upper one is whatever the fuzzer made.
-// It must end in an error or in a file system in which every path that a walk finds can
-// be asked for again, and which leads nowhere else.
-func FuzzRootFS(f *testing.F) {
-	f.Add(archive(f, entry{name: "etc/"}, entry{name: "etc/a", body: "a"}, entry{name: "b", kind: tar.TypeLink, link: "etc/a"}), "etc/a")
-	f.Add(archive(f, entry{name: "usr/.wh..wh..opq"}, entry{name: ".wh.etc"}, entry{name: ".wh..wh..opq"}), "usr")
-	f.Add(archive(f, entry{name: "../x"}, entry{name: "l", kind: tar.TypeSymlink, link: "../../l"}), "l/l/l")
-	f.Add(archive(f, entry{name: ".wh.."}, entry{name: "a/.wh..."}, entry{name: ".wh."}), ".")
-	f.Add(archive(f, entry{name: "a", kind: tar.TypeSymlink, link: "b"}, entry{name: "a/c", body: "x"}, entry{name: "b/"}), "a/c")
-	f.Add(archive(f, entry{name: "d", kind: tar.TypeLink, link: "d"}, entry{name: "e", kind: tar.TypeLink, link: "/"}), "d")
-	f.Add([]byte("not an archive"), "")
-	f.Fuzz(func(t *testing.T, upper []byte, name string) {
-		lower := plainLayer(t, entry{name: "etc/"}, entry{name: "etc/a", body: "lower"}, entry{name: "usr/lib/x", body: "x"},
-			entry{name: "lib", kind: tar.TypeSymlink, link: "usr/lib"})
-		top := stored{upper, digestOf(upper), "application/vnd.oci.image.layer.v1.tar"}
-		dir := t.TempDir()
-		img, err := Pull(t.Context(), hold(lower, top), input(t, lower, top), Options{TempDir: dir, MaxEntries: 200, MaxLayer: 1 << 20, MaxPath: 256})
-		if err != nil {
-			wantEmpty(t, dir)
-			return
-		}
-		root := img.RootFS()
-		var asked error
-		_ = fs.WalkDir(root, ".", func(p string, d fs.DirEntry, err error) error {
-			if err != nil {
-				asked = err
-				return fs.SkipAll
-			}
-			info, err := fs.Lstat(root, p)
-			if err != nil || info.Mode().Type() != d.Type() {
-				asked = fmt.Errorf("walk finds %q as %v, Lstat %v (%v)", p, d.Type(), info, err)
-			}
-			if f, err := root.Open(p); err == nil {
-				_, _ = io.CopyN(io.Discard, f, 1<<16)
-				f.Close()
-			} else if d.Type().IsRegular() {
-				asked = err
-			}
-			img.LayerOf(p)
-			return nil
-		})
-		if asked != nil {
-			t.Error(asked)
-		}
-		if info, err := fs.Stat(root, name); err == nil && info.Mode()&fs.ModeSymlink != 0 {
-			t.Errorf("Stat(%q) did not follow the link", name)
-		}
-		if err := img.Close(); err != nil {
-			t.Error(err)
-		}
-		wantEmpty(t, dir)
-	})
 }
