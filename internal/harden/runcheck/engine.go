@@ -1,0 +1,210 @@
+package runcheck
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/imagegate/imagegate/internal/fault"
+)
+
+// api is the version of the Engine API that is spoken: podman 4 and Docker 20.10 and
+// later know it.
+const api = "/v1.41"
+
+// maxBody bounds one answer of the engine, in bytes.
+const maxBody = 8 << 20
+
+// engine is a client of the Docker Engine API, as much of it as is needed here
+// (docs.docker.com/reference/api/engine/version/v1.41).
+type engine struct {
+	http *http.Client
+	base string
+}
+
+// dial makes a client for a host as of DOCKER_HOST: unix://PATH or tcp://HOST:PORT.
+func dial(host string) (*engine, error) {
+	if host == "" {
+		host = "unix:///var/run/docker.sock"
+	}
+	u, err := url.Parse(host)
+	if err != nil {
+		return nil, fault.New(fault.Usage, "use the engine "+host, "write unix:///path/to/docker.sock or tcp://host:port", err)
+	}
+	t := &http.Transport{MaxIdleConns: 2, IdleConnTimeout: time.Minute}
+	e := &engine{http: &http.Client{Transport: t}, base: "http://engine"}
+	switch u.Scheme {
+	case "unix":
+		path := u.Path
+		t.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
+			var d net.Dialer
+			return d.DialContext(ctx, "unix", path)
+		}
+	case "tcp", "http":
+		e.base = "http://" + u.Host
+	default:
+		return nil, fault.Usagef("use the engine "+host, "write unix:///path/to/docker.sock or tcp://host:port", "the scheme %q is not supported", u.Scheme)
+	}
+	return e, nil
+}
+
+// apiError is an answer with a status that is no success.
+type apiError struct {
+	status  int
+	message string
+}
+
+func (e *apiError) Error() string {
+	return fmt.Sprintf("the engine says %d: %s", e.status, e.message)
+}
+
+// do makes one request. It returns the body of a success and an *apiError otherwise.
+func (e *engine) do(ctx context.Context, method, path string, query url.Values, body any) ([]byte, error) {
+	var in io.Reader
+	if body != nil {
+		b, err := json.Marshal(body)
+		if err != nil {
+			return nil, err
+		}
+		in = bytes.NewReader(b)
+	}
+	u := e.base + api + path
+	if len(query) > 0 {
+		u += "?" + query.Encode()
+	}
+	req, err := http.NewRequestWithContext(ctx, method, u, in)
+	if err != nil {
+		return nil, err
+	}
+	if body != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	resp, err := e.http.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	data, err := io.ReadAll(io.LimitReader(resp.Body, maxBody+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(data) > maxBody {
+		return nil, fmt.Errorf("the engine's answer to %s has more than %d bytes", path, maxBody)
+	}
+	if resp.StatusCode >= 300 && resp.StatusCode != http.StatusNotModified {
+		var m struct {
+			Message string `json:"message"`
+			Cause   string `json:"cause"`
+		}
+		if json.Unmarshal(data, &m) != nil || m.Message == "" {
+			m.Message = strings.TrimSpace(string(data[:min(len(data), 500)]))
+		}
+		return nil, &apiError{resp.StatusCode, m.Message}
+	}
+	return data, nil
+}
+
+// get decodes a JSON answer.
+func (e *engine) get(ctx context.Context, path string, query url.Values, out any) error {
+	data, err := e.do(ctx, http.MethodGet, path, query, nil)
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal(data, out)
+}
+
+func isNotFound(err error) bool {
+	var a *apiError
+	return errors.As(err, &a) && a.status == http.StatusNotFound
+}
+
+// demultiplex joins the frames of an attached stream: one byte for the stream, three
+// of zero, four for the length. A terminal's stream has no frames and is left as is.
+func demultiplex(data []byte) []byte {
+	var out []byte
+	for rest := data; ; {
+		if len(rest) == 0 {
+			return out
+		}
+		if len(rest) < 8 || rest[0] > 2 || rest[1] != 0 || rest[2] != 0 || rest[3] != 0 {
+			if out == nil {
+				return data
+			}
+			return append(out, rest...)
+		}
+		n := int(binary.BigEndian.Uint32(rest[4:8]))
+		if n > len(rest)-8 {
+			n = len(rest) - 8
+		}
+		out = append(out, rest[8:8+n]...)
+		rest = rest[8+n:]
+	}
+}
+
+// version names the engine, or says that there is none.
+func (e *engine) version(ctx context.Context) (string, error) {
+	var v struct {
+		Version    string
+		Platform   struct{ Name string }
+		Components []struct{ Name, Version string }
+	}
+	if err := e.get(ctx, "/version", nil, &v); err != nil {
+		hint := "start Docker, or podman system service, and name its socket with DOCKER_HOST"
+		if errors.Is(err, fs.ErrPermission) {
+			hint = "the socket is there and may not be used by this user"
+		}
+		return "", fault.New(fault.Unavailable, "ask the container engine", hint, err)
+	}
+	name := "engine"
+	if len(v.Components) > 0 {
+		name = v.Components[0].Name
+	}
+	return name + " " + v.Version, nil
+}
+
+// create is the body of POST /containers/create, as far as it is used.
+type create struct {
+	Image      string
+	User       string            `json:",omitempty"`
+	Cmd        []string          `json:",omitempty"`
+	Entrypoint []string          `json:",omitempty"`
+	Env        []string          `json:",omitempty"`
+	Labels     map[string]string `json:",omitempty"`
+	HostConfig hostConfig
+}
+
+type hostConfig struct {
+	ReadonlyRootfs bool
+	CapDrop        []string          `json:",omitempty"`
+	SecurityOpt    []string          `json:",omitempty"`
+	Tmpfs          map[string]string `json:",omitempty"`
+	NetworkMode    string            `json:",omitempty"`
+	Memory         int64             `json:",omitempty"`
+	PidsLimit      int64             `json:",omitempty"`
+	AutoRemove     bool
+}
+
+// inspect is what is used of GET /containers/{id}/json.
+type inspect struct {
+	State struct {
+		Running   bool
+		OOMKilled bool
+		Pid       int
+		ExitCode  int
+		Error     string
+	}
+	Config struct {
+		WorkingDir string
+		StopSignal string
+	}
+}
