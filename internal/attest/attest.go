@@ -58,6 +58,7 @@ type verification struct {
 	log      *slog.Logger
 	probes   []report.Probe
 	warnings []string
+	heard    []storeRecord
 }
 
 // Verify looks for attestations of the subject in every store, reads them, and judges

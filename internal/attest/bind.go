@@ -36,7 +36,10 @@ func (r *verification) bindStatement(c *candidate) (*statement, v1.Hash, error) 
 	if string(c.layer.MediaType) != mediaStatement {
 		return nil, subject, brokenf("the layer's media type is %q, not %q", clip(string(c.layer.MediaType)), mediaStatement)
 	}
-	if c.blob.err != nil {
+	switch {
+	case errors.Is(c.blob.err, errBinding):
+		return nil, subject, c.blob.err
+	case c.blob.err != nil:
 		return nil, subject, fmt.Errorf("the statement could not be read: %w", c.blob.err)
 	}
 	s, err := parseStatement(c.blob.data, r.lim)
@@ -127,6 +130,8 @@ func (r *verification) checkSignature(s *sigRef, target v1.Hash) outcome {
 // checkSimple judges one simple-signing signature over the manifest target.
 func (r *verification) checkSimple(s *sigRef, target v1.Hash) outcome {
 	switch {
+	case errors.Is(s.obj.err, errBinding):
+		return badf("%s", reasonOf(s.obj.err))
 	case s.obj.err != nil:
 		return unknownf("signature manifest %s could not be read: %s", short(s.obj.digest), reasonOf(s.obj.err))
 	case s.blob == nil:
@@ -138,6 +143,9 @@ func (r *verification) checkSimple(s *sigRef, target v1.Hash) outcome {
 	}
 	if string(s.layer.MediaType) != mediaSimpleSigning {
 		return unknownf("signature manifest %s holds %q, no signature of a known form", short(s.obj.digest), clip(string(s.layer.MediaType)))
+	}
+	if errors.Is(s.blob.err, errBinding) {
+		return badf("%s", reasonOf(s.blob.err))
 	}
 	if s.blob.err != nil {
 		return unknownf("signature payload %s could not be read: %s", short(s.layer.Digest), reasonOf(s.blob.err))

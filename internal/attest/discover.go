@@ -23,7 +23,8 @@ type listing struct {
 	subject v1.Hash
 	tag     string // set when a tag was asked for instead of referrers
 	descs   []v1.Descriptor
-	raw     []byte // the tag's manifest
+	desc    v1.Descriptor // of the tag's manifest
+	raw     []byte        // the tag's manifest
 	via     string
 	err     error
 }
@@ -59,11 +60,14 @@ func (r *verification) ask(ctx context.Context, ask []listing) {
 	r.read.each(len(ask), func(i int) {
 		l, store := &ask[i], r.read.stores[ask[i].store]
 		if l.tag != "" {
-			_, l.raw, l.err = store.Manifest(ctx, l.tag)
+			l.desc, l.raw, l.err = store.Manifest(ctx, l.tag)
 			return
 		}
 		l.descs, l.via, l.err = store.Referrers(ctx, l.subject)
 	})
+	for _, l := range ask {
+		r.remember(l)
+	}
 }
 
 func tagOf(d v1.Hash, suffix string) string { return d.Algorithm + "-" + d.Hex + suffix }
@@ -123,6 +127,9 @@ func (r *verification) considered(l listing) (use []v1.Descriptor, other, cut in
 // collect adds what a listing found.
 func (r *verification) collect(found *objects, l listing) {
 	if l.err != nil {
+		if l.tag != "" && errors.Is(l.err, errBinding) && checkDescriptor(l.desc) == nil { // saved evidence that was changed
+			found.add(sighting{store: l.store, subject: l.subject, desc: l.desc, tag: l.tag}).err = l.err
+		}
 		return
 	}
 	if l.tag != "" {

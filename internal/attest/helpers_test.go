@@ -17,6 +17,8 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
+	"github.com/secure-systems-lab/go-securesystemslib/dsse"
+
 	"github.com/imagegate/imagegate/internal/attest/trust"
 	"github.com/imagegate/imagegate/internal/report"
 )
@@ -292,3 +294,6 @@ func only(t testing.TB, res *Result) report.Attestation {
 	}
 	return res.Attestations[0]
 }
+
+// pae is what a DSSE signature over a statement signs.
+func pae(payload []byte) []byte { return dsse.PAE(mediaStatement, payload) }

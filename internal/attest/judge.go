@@ -37,7 +37,8 @@ func (r *verification) judge(candidates []*candidate) *Result {
 	for _, j := range all {
 		r.finish(k, j)
 	}
-	res.Probes, res.Warnings = r.probes, r.warnings
+	k.record(r)
+	res.Probes, res.Warnings = r.probes, append(res.Warnings, r.warnings...)
 	return res
 }
 

@@ -15,10 +15,11 @@ type keeper struct {
 	platform string
 	dirs     map[string]bool
 	keys     map[string]bool
+	objects  map[string]string // digest to path
 }
 
 func newKeeper(res *Result, platform string) *keeper {
-	return &keeper{res: res, platform: platform, dirs: map[string]bool{}, keys: map[string]bool{}}
+	return &keeper{res: res, platform: platform, dirs: map[string]bool{}, keys: map[string]bool{}, objects: map[string]string{}}
 }
 
 // keep stores the bytes of a candidate under attestations/<family>-<digest> and sets
@@ -85,6 +86,9 @@ func (k *keeper) dir(family, digest string) string {
 
 func (k *keeper) file(dir, name, mediaType string, data []byte, kind, label, digest string) string {
 	p := path.Join(dir, name)
+	if k.objects[digest] == "" {
+		k.objects[digest] = p
+	}
 	k.res.Files = append(k.res.Files, report.File{Path: p, MediaType: mediaType, Data: data})
 	k.res.Evidence = append(k.res.Evidence, report.Evidence{
 		Kind: kind, Name: strings.ReplaceAll(label, "; ", " "), Digest: digest, Size: int64(len(data)), Path: p, Platform: k.platform,

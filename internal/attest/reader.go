@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"golang.org/x/sync/errgroup"
@@ -104,7 +105,7 @@ func (r *reader) manifest(ctx context.Context, o *object) ([]byte, error) {
 		_, raw, err := r.stores[s].Manifest(ctx, o.digest.String())
 		switch {
 		case err != nil:
-			errs = append(errs, fmt.Errorf("%s: %w", r.stores[s].Name(), err))
+			errs = append(errs, readError(r.stores[s], "manifest", o.digest, err))
 		case int64(len(raw)) > r.lim.manifest:
 			errs = append(errs, fmt.Errorf("%s: %w MaxManifest: %d bytes, more than %d", r.stores[s].Name(), errLimit, len(raw), r.lim.manifest))
 		case digestOf(raw) != o.digest:
@@ -149,7 +150,7 @@ func (r *reader) blob(ctx context.Context, b *blob) ([]byte, error) {
 		data, err := r.stores[s].Blob(ctx, b.desc, b.max)
 		switch {
 		case err != nil:
-			errs = append(errs, fmt.Errorf("%s: %w", r.stores[s].Name(), err))
+			errs = append(errs, readError(r.stores[s], strings.ToLower(strings.TrimPrefix(b.name, "Max")), b.desc.Digest, err))
 		case int64(len(data)) > b.max:
 			errs = append(errs, fmt.Errorf("%s: %w %s: more than %d bytes", r.stores[s].Name(), errLimit, b.name, b.max))
 		case int64(len(data)) != b.desc.Size:
@@ -161,6 +162,20 @@ func (r *reader) blob(ctx context.Context, b *blob) ([]byte, error) {
 		}
 	}
 	return nil, errors.Join(errs...)
+}
+
+// readError tells a store that gives other bytes than those that were named, which
+// breaks the chain, from one that gives none. Stores that check digests say so by an
+// error with the method Mismatch.
+func readError(s Store, what string, d v1.Hash, err error) error {
+	var other interface {
+		error
+		Mismatch() string
+	}
+	if errors.As(err, &other) {
+		return brokenf("%s serves other bytes for the %s %s: %s", s.Name(), what, d, other.Mismatch())
+	}
+	return fmt.Errorf("%s: %w", s.Name(), err)
 }
 
 // each runs n tasks, at most lim.parallel at a time, and waits for all of them.

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sigstore/sigstore-go/pkg/root"
 	"github.com/sigstore/sigstore-go/pkg/testing/ca"
 	"github.com/sigstore/sigstore-go/pkg/tlog"
 
@@ -28,8 +29,14 @@ func newInstance(t testing.TB, name string) *instance {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &instance{v, trust.NewRoot(name, v)}
+	return &instance{v, trust.NewRoot(name, withoutCT{v})}
 }
+
+// withoutCT is an instance that runs no certificate transparency log: the one in memory
+// issues certificates without a timestamp of its own.
+type withoutCT struct{ root.TrustedMaterial }
+
+func (withoutCT) CTLogs() map[string]*root.TransparencyLog { return nil }
 
 // hashedRekord is the body of a Rekor v1 entry for a signature over a message.
 func hashedRekord(t testing.TB, message, sig, keyPEM []byte) []byte {
