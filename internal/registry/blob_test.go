@@ -259,3 +259,15 @@ func BenchmarkLayer(b *testing.B) {
 		}
 	}
 }
+
+func TestMismatchTellsOnlyWhatHelps(t *testing.T) {
+	want := v1.Hash{Algorithm: "sha256", Hex: strings.Repeat("a", 64)}
+	for got, text := range map[string]string{
+		"sha256:" + strings.Repeat("b", 64): "content does not match its digest",
+		"more than its 3 bytes":             "content does not match its digest: got more than its 3 bytes",
+	} {
+		if m := (&DigestError{What: "blob", Want: want, Got: got}).Mismatch(); m != text {
+			t.Errorf("Mismatch of %q = %q, want %q", got, m, text)
+		}
+	}
+}

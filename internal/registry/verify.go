@@ -21,6 +21,16 @@ func (e *DigestError) Error() string {
 	return fmt.Sprintf("%s %s: content does not match its digest: got %s", e.What, e.Want, e.Got)
 }
 
+// Mismatch is the error without its circumstances, for readers that know this error
+// only by the method. A digest that nobody asked for is left out.
+func (e *DigestError) Mismatch() string {
+	const text = "content does not match its digest"
+	if _, err := v1.NewHash(e.Got); err == nil {
+		return text
+	}
+	return text + ": got " + e.Got
+}
+
 // checkDigest hashes raw against want.
 func checkDigest(what string, raw []byte, want v1.Hash) error {
 	h, err := v1.Hasher(want.Algorithm)
