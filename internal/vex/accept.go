@@ -74,14 +74,14 @@ func ParseAcceptRule(s string) (AcceptRule, error) {
 
 // met reports whether every condition of the rule holds.
 func (a *AcceptRule) met(c *candidate) bool {
-	if len(a.Justifications) > 0 && !slices.Contains(a.Justifications, string(c.s.justification)) &&
-		!slices.Contains(a.Justifications, string(c.s.status)) {
+	if len(a.Justifications) > 0 && !slices.Contains(a.Justifications, c.d.word(c.s.justification)) &&
+		!slices.Contains(a.Justifications, c.status()) {
 		return false
 	}
 	if a.Author != "" && !wildcard(a.Author, c.d.author) || a.Signer != "" && !wildcard(a.Signer, c.d.signer) {
 		return false
 	}
-	return a.Text == "" || strings.Contains(strings.ToLower(c.s.notes+"\n"+c.s.impact+"\n"+c.s.action), strings.ToLower(a.Text))
+	return a.Text == "" || strings.Contains(strings.ToLower(c.d.word(c.s.notes)+"\n"+c.d.word(c.s.impact)+"\n"+c.d.word(c.s.action)), strings.ToLower(a.Text))
 }
 
 // refused says why the rules do not accept the statement, "" when they do.

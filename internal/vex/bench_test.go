@@ -46,10 +46,14 @@ func BenchmarkDecide(b *testing.B) {
 		{37_500, 5_000}, {75_000, 5_000}, {150_000, 5_000}, {300_000, 5_000}, {300_000, 2_500}, {300_000, 10_000},
 	} {
 		b.Run(fmt.Sprintf("statements=%d/findings=%d", size.statements, size.findings), func(b *testing.B) {
-			doc, err := FromFile("feed", feedDocument(size.statements, 5_000))
+			data := feedDocument(size.statements, 5_000)
+			before := liveHeap()
+			doc, err := FromFile("feed", data)
 			if err != nil {
 				b.Fatal(err)
 			}
+			held := int64(liveHeap()) - int64(before)
+			runtime.KeepAlive(data)
 			findings := feedFindings(size.findings, 5_000)
 			image := testImage()
 			b.ReportAllocs()
@@ -59,9 +63,7 @@ func BenchmarkDecide(b *testing.B) {
 					b.Fatal(err, suppressed(r.Vulnerabilities))
 				}
 			}
-			var m runtime.MemStats
-			runtime.ReadMemStats(&m)
-			b.ReportMetric(float64(m.HeapSys-m.HeapReleased)/(1<<20), "heap-MiB")
+			b.ReportMetric(float64(held)/(1<<20), "document-MiB")
 		})
 	}
 }
@@ -75,4 +77,33 @@ func BenchmarkRead(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
+}
+
+// TestMemory keeps a tenth of a whole feed within a tenth of its bounds and the part
+// that the findings take; BenchmarkDecide shows the whole.
+func TestMemory(t *testing.T) {
+	data := feedDocument(30_000, 5_000)
+	findings := feedFindings(5_000, 5_000)
+	before := liveHeap()
+	doc := must(t)(FromFile("feed", data))
+	held := int64(liveHeap()) - int64(before)
+	runtime.KeepAlive(data)
+	spent := testing.Benchmark(func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			if _, err := Decide(findings, []Document{doc}, testImage(), Options{}); err != nil {
+				b.Fatal(err)
+			}
+		}
+	}).AllocedBytesPerOp()
+	if held > 12<<20 || spent > 64<<20 {
+		t.Errorf("30,000 statements take %d MiB and a decision %d MiB, want at most 12 and 64", held>>20, spent>>20)
+	}
+}
+
+func liveHeap() uint64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
 }

@@ -5,86 +5,141 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	govex "github.com/openvex/go-vex/pkg/vex"
 )
 
-// builder collects the statements of one document. It keeps one copy of each text:
-// in real feeds the same products and notes come back thousands of times.
-type builder struct {
-	statements []statement
-	texts      map[string]string
-	names      int
+// draft is a statement as a format's reader hands it over.
+type draft struct {
+	id, vulnerability     string
+	names                 []string // upper case
+	status                govex.Status
+	justification         govex.Justification
+	impact, action, notes string
+	invalid               string
+	stated                time.Time
+	products              []draftProduct
 }
 
-func newBuilder() *builder { return &builder{texts: map[string]string{}} }
+type draftProduct struct{ called, hashes, within []string }
 
-func (b *builder) keep(s string) string {
-	if s == "" {
-		return ""
-	}
-	if k, ok := b.texts[s]; ok {
-		return k
+// builder puts drafts into a document. It keeps one copy of each text: in real feeds
+// the same products and notes come back thousands of times.
+type builder struct {
+	document
+	ids map[string]textID
+}
+
+func newBuilder() *builder {
+	b := &builder{ids: map[string]textID{"": 0}}
+	b.texts = []text{{}}
+	return b
+}
+
+func (b *builder) keep(s string) textID {
+	if id, ok := b.ids[s]; ok {
+		return id
 	}
 	s = strings.Clone(s)
-	b.texts[s] = s
+	id := textID(len(b.texts))
+	b.texts = append(b.texts, text{s, look(s)})
+	b.ids[s] = id
+	return id
+}
+
+func (b *builder) keepAll(list []string) span {
+	s := span{uint32(len(b.lines)), uint32(len(list))}
+	for _, t := range list {
+		b.lines = append(b.lines, b.keep(t))
+	}
 	return s
 }
 
 // add checks a statement and keeps it. What cannot be believed is not refused, since
 // a document would then be lost for one bad line; it is kept from suppressing.
-func (b *builder) add(s statement) error {
+func (b *builder) add(d draft) error {
 	if len(b.statements) >= maxStatements {
 		return fmt.Errorf("more than %d statements", maxStatements)
 	}
-	for i := range s.products {
-		b.names += len(s.products[i].called) + len(s.products[i].within)
-	}
-	if b.names > maxNames {
-		return fmt.Errorf("more than %d products and subcomponents", maxNames)
-	}
-	if len(s.names) == 0 {
+	if len(d.names) == 0 {
 		return errors.New("names no vulnerability")
 	}
-	s.invalid = validity(&s)
+	if d.invalid == "" {
+		d.invalid = validity(&d)
+	}
+	s := statement{stated: d.stated, names: b.keepAll(d.names), id: b.keep(d.id), vulnerability: b.keep(d.vulnerability),
+		status: b.keep(string(d.status)), justification: b.keep(string(d.justification)), impact: b.keep(d.impact),
+		action: b.keep(d.action), notes: b.keep(d.notes), invalid: b.keep(d.invalid), kind: kindOf(d.status)}
+	s.products = span{uint32(len(b.products)), uint32(len(d.products))}
+	for i := range d.products {
+		p := product{called: b.keepAll(d.products[i].called), hashes: b.keepAll(d.products[i].hashes), within: b.keepAll(d.products[i].within)}
+		p.image = p.called.n == 0 && p.hashes.n > 0
+		for _, id := range b.list(p.called) {
+			if sh := b.shapeOf(id); sh&isURL == 0 || sh&isImageURL != 0 {
+				p.image = true
+			}
+		}
+		b.products = append(b.products, p)
+	}
+	if len(b.lines) > maxNames {
+		return fmt.Errorf("more than %d products and subcomponents", maxNames)
+	}
 	b.statements = append(b.statements, s)
 	return nil
+}
+
+// finish returns the document with what it says of itself.
+func (b *builder) finish(m meta) *document {
+	d := b.document
+	d.meta = m
+	return &d
+}
+
+func kindOf(s govex.Status) statusKind {
+	switch s {
+	case govex.StatusAffected:
+		return affected
+	case govex.StatusUnderInvestigation:
+		return underInvestigation
+	case govex.StatusFixed:
+		return fixed
+	case govex.StatusNotAffected:
+		return notAffected
+	default:
+		return notUnderstood
+	}
 }
 
 // validity says why a statement that would suppress may not, by the letter of OpenVEX
 // ("Statement", Status Labels): not_affected needs a justification that exists, or an
 // impact statement.
-func validity(s *statement) string {
+func validity(d *draft) string {
 	switch {
-	case !s.status.Valid():
-		return fmt.Sprintf("its status %q does not exist", clip(string(s.status)))
-	case s.status != govex.StatusNotAffected:
+	case !d.status.Valid():
+		return fmt.Sprintf("its status %q does not exist", clip(string(d.status)))
+	case d.status != govex.StatusNotAffected:
 		return ""
-	case s.justification == "" && s.impact == "":
+	case d.justification == "" && d.impact == "":
 		return "it says not_affected without a justification or an impact statement"
-	case s.justification != "" && !s.justification.Valid():
-		return fmt.Sprintf("its justification %q does not exist", clip(string(s.justification)))
+	case d.justification != "" && !d.justification.Valid():
+		return fmt.Sprintf("its justification %q does not exist", clip(string(d.justification)))
 	default:
 		return ""
 	}
 }
 
-// suppresses reports whether the status by itself clears a finding.
-func (s *statement) suppresses() bool {
-	return s.status == govex.StatusNotAffected || s.status == govex.StatusFixed
-}
-
-// nameVulnerability sets the name and all aliases, folded to upper case: identifiers
-// of vulnerabilities are the same in any case.
-func (b *builder) nameVulnerability(s *statement, name string, aliases []string) {
-	s.vulnerability = b.keep(name)
+// name sets the vulnerability's name and all aliases, folded to upper case:
+// identifiers of vulnerabilities are the same in any case.
+func (d *draft) name(name string, aliases []string) {
+	d.vulnerability = name
 	for _, a := range append([]string{name}, aliases...) {
-		if a = strings.ToUpper(strings.TrimSpace(a)); a != "" && !slices.Contains(s.names, a) {
-			s.names = append(s.names, b.keep(a))
+		if a = strings.ToUpper(strings.TrimSpace(a)); a != "" && !slices.Contains(d.names, a) {
+			d.names = append(d.names, a)
 		}
 	}
-	if s.vulnerability == "" && len(s.names) > 0 {
-		s.vulnerability = s.names[0]
+	if d.vulnerability == "" && len(d.names) > 0 {
+		d.vulnerability = d.names[0]
 	}
 }
 

@@ -22,11 +22,11 @@ func (d *document) count() {
 		times    uint8
 	}
 	pairs := map[uint64]pair{}
-	ids := map[string]bool{}
+	ids := map[textID]bool{}
 	h := fnv.New64a()
 	for i := range d.statements {
 		s := &d.statements[i]
-		if s.id != "" {
+		if s.id != 0 {
 			if ids[s.id] {
 				d.census.reused++
 			}
@@ -36,52 +36,31 @@ func (d *document) count() {
 			d.census.undated++
 		}
 		broad := false
-		for j := range s.products {
-			p := &s.products[j]
-			image := isImageProduct(p)
-			for _, text := range p.called {
+		for j := range d.of(s) {
+			p := d.product(s, uint32(j))
+			for _, id := range d.list(p.called) {
 				h.Reset()
-				_, _ = io.WriteString(h, s.names[0])
+				_, _ = io.WriteString(h, d.first(s.names))
 				_, _ = h.Write([]byte{0})
-				_, _ = io.WriteString(h, text)
+				_, _ = io.WriteString(h, d.word(id))
 				k := h.Sum64()
 				was := pairs[k]
 				if was.times == 1 {
 					d.census.duplicate++
 				}
-				bit := uint8(1) << permissive(s)
-				if !image && was.statuses != 0 && was.statuses&bit == 0 && was.statuses&(was.statuses-1) == 0 {
+				bit := uint8(1) << s.kind
+				if !p.image && was.statuses != 0 && was.statuses&bit == 0 && was.statuses&(was.statuses-1) == 0 {
 					d.census.contradictory++
 				}
 				pairs[k] = pair{was.statuses | bit, min(was.times+1, 2)}
-				broad = broad || !image && versionless(text)
+				broad = broad || !p.image && d.shapeOf(id)&(isURL|isVersioned) == isURL
 			}
-			for _, text := range p.within {
-				broad = broad || image && versionless(text)
+			for _, id := range d.list(p.within) {
+				broad = broad || p.image && d.shapeOf(id)&(isURL|isVersioned) == isURL
 			}
 		}
 		if broad {
 			d.census.broad++
 		}
 	}
-}
-
-// versionless reports whether a line is a package URL without a version. It looks and
-// does not parse: it is asked of every line of a document.
-func versionless(text string) bool {
-	if !isPURL(text) {
-		return false
-	}
-	for i := len(text) - 1; i >= 0; i-- {
-		switch text[i] {
-		case '?', '#':
-			text = text[:i]
-		}
-	}
-	for i := len(text) - 1; i >= 0 && text[i] != '/'; i-- {
-		if text[i] == '@' {
-			return false
-		}
-	}
-	return true
 }

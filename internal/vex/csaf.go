@@ -101,7 +101,7 @@ func parseCSAF(data []byte) (*document, error) {
 		return nil, fmt.Errorf("a CSAF document of category %q: only csaf_vex and csaf_security_advisory are read", clip(w.Document.Category))
 	}
 	b := newBuilder()
-	products := w.products(b)
+	products := w.products()
 	groups := map[string][]string{}
 	for _, g := range w.Tree.Groups {
 		groups[g.ID] = g.Products
@@ -112,17 +112,17 @@ func parseCSAF(data []byte) (*document, error) {
 		}
 	}
 	t := w.Document.Tracking
-	return &document{statements: b.statements, meta: meta{id: t.ID, author: w.Document.Publisher.Name,
-		format: "CSAF", version: int(t.Version), timestamp: t.Current.UTC()}}, nil
+	return b.finish(meta{id: t.ID, author: w.Document.Publisher.Name,
+		format: "CSAF", version: int(t.Version), timestamp: t.Current.UTC()}), nil
 }
 
 // products resolves product ids. A relationship ("A as a component of B") becomes
 // product B with subcomponent A: the statement is about A there and nowhere else.
-func (w *csafDocument) products(b *builder) map[string]product {
-	out := map[string]product{}
+func (w *csafDocument) products() map[string]draftProduct {
+	out := map[string]draftProduct{}
 	put := func(p csafProduct) {
 		if p.ID != "" {
-			out[p.ID] = p.component(b)
+			out[p.ID] = p.component()
 		}
 	}
 	var walk func(br *csafBranch)
@@ -139,37 +139,37 @@ func (w *csafDocument) products(b *builder) map[string]product {
 	for _, r := range w.Tree.Relationships {
 		whole, part := out[r.Of], out[r.Component]
 		if len(whole.called) == 0 {
-			whole.called = []string{b.keep(r.Of)}
+			whole.called = []string{r.Of}
 		}
-		if own := r.Name.component(b); len(own.called) > 0 && isPURL(own.called[0]) {
+		if own := r.Name.component(); len(own.called) > 0 && isPURL(own.called[0]) {
 			part = own
 		}
 		if len(part.called) == 0 {
-			part.called = []string{b.keep(r.Component)}
+			part.called = []string{r.Component}
 		}
-		out[r.Name.ID] = product{called: whole.called, within: part.called}
+		out[r.Name.ID] = draftProduct{called: whole.called, within: part.called}
 	}
 	return out
 }
 
 // component names a product by its package URLs, else by its name, which no package
 // has and which thus explains why the statement is not met.
-func (p *csafProduct) component(b *builder) product {
-	var c product
+func (p *csafProduct) component() draftProduct {
+	var c draftProduct
 	for _, u := range append(slices.Clone(p.Helper.PURLs), p.Helper.PURL) {
 		if u != "" && !slices.Contains(c.called, u) {
-			c.called = append(c.called, b.keep(u))
+			c.called = append(c.called, u)
 		}
 	}
 	if len(c.called) == 0 && p.Name != "" {
-		c.called = []string{b.keep(p.Name)}
+		c.called = []string{p.Name}
 	}
 	return c
 }
 
 // read makes one statement of each list of products that share a status, a
 // justification and the words about it.
-func (v *csafVulnerability) read(b *builder, products map[string]product, groups map[string][]string, draft bool) error {
+func (v *csafVulnerability) read(b *builder, products map[string]draftProduct, groups map[string][]string, unfinished bool) error {
 	aliases := make([]string, 0, len(v.IDs))
 	for _, id := range v.IDs {
 		aliases = append(aliases, id.Text)
@@ -187,7 +187,7 @@ func (v *csafVulnerability) read(b *builder, products map[string]product, groups
 		}
 		type words struct{ justification, impact, action string }
 		at := map[words]int{}
-		var made []statement
+		var made []draft
 		for _, id := range v.Status[list] {
 			var said words
 			switch status {
@@ -200,22 +200,22 @@ func (v *csafVulnerability) read(b *builder, products map[string]product, groups
 			if !ok {
 				i = len(made)
 				at[said] = i
-				made = append(made, statement{status: status, justification: govex.Justification(said.justification),
-					impact: b.keep(said.impact), action: b.keep(said.action)})
-				b.nameVulnerability(&made[i], v.CVE, aliases)
+				made = append(made, draft{status: status, justification: govex.Justification(said.justification),
+					impact: said.impact, action: said.action})
+				made[i].name(v.CVE, aliases)
 			}
 			p, ok := products[id]
 			if !ok || len(p.called) == 0 {
-				p.called = []string{b.keep(id)}
+				p.called = []string{id}
 			}
 			made[i].products = append(made[i].products, p)
 		}
 		for _, s := range made {
+			if unfinished {
+				s.invalid = "its document is a draft"
+			}
 			if err := b.add(s); err != nil {
 				return err
-			}
-			if last := &b.statements[len(b.statements)-1]; draft && last.invalid == "" {
-				last.invalid = "its document is a draft"
 			}
 		}
 	}

@@ -104,20 +104,20 @@ func parseCycloneDX(data []byte) (*document, error) {
 		return nil, fmt.Errorf("read the CycloneDX document: %w", err)
 	}
 	b := newBuilder()
-	refs := map[string]product{}
+	refs := map[string]draftProduct{}
 	var walk func(list []cdxComponent)
 	walk = func(list []cdxComponent) {
 		for i := range list {
 			if list[i].Ref != "" {
-				refs[list[i].Ref] = list[i].component(b)
+				refs[list[i].Ref] = list[i].component()
 			}
 			walk(list[i].Components)
 		}
 	}
 	walk(w.Components)
-	var whole *product
+	var whole *draftProduct
 	if m := w.Metadata.Component; m != nil {
-		p := m.component(b)
+		p := m.component()
 		whole = &p
 		if m.Ref != "" {
 			refs[m.Ref] = p
@@ -136,29 +136,29 @@ func parseCycloneDX(data []byte) (*document, error) {
 	if author == "" && len(w.Metadata.Authors) > 0 {
 		author = w.Metadata.Authors[0].Name
 	}
-	return &document{statements: b.statements, meta: meta{id: w.SerialNumber, author: author,
-		format: "CycloneDX", version: int(w.Version), timestamp: w.Metadata.Timestamp.UTC()}}, nil
+	return b.finish(meta{id: w.SerialNumber, author: author,
+		format: "CycloneDX", version: int(w.Version), timestamp: w.Metadata.Timestamp.UTC()}), nil
 }
 
-func (c *cdxComponent) component(b *builder) product {
-	var p product
+func (c *cdxComponent) component() draftProduct {
+	var p draftProduct
 	switch {
 	case c.PURL != "":
-		p.called = []string{b.keep(c.PURL)}
+		p.called = []string{c.PURL}
 	case c.Name != "" && c.Version != "":
-		p.called = []string{b.keep(c.Name + ":" + c.Version)}
+		p.called = []string{c.Name + ":" + c.Version}
 	case c.Name != "":
-		p.called = []string{b.keep(c.Name)}
+		p.called = []string{c.Name}
 	}
 	for _, h := range c.Hashes {
 		if h.Algorithm == "SHA-256" {
-			p.hashes = append(p.hashes, b.keep(lower(h.Content)))
+			p.hashes = append(p.hashes, lower(h.Content))
 		}
 	}
 	return p
 }
 
-func (v *cdxVulnerability) read(b *builder, refs map[string]product, whole *product) error {
+func (v *cdxVulnerability) read(b *builder, refs map[string]draftProduct, whole *draftProduct) error {
 	a := v.Analysis
 	if a == nil {
 		return nil // an SBOM's list of matches: nobody judged it
@@ -167,7 +167,7 @@ func (v *cdxVulnerability) read(b *builder, refs map[string]product, whole *prod
 	for _, r := range v.References {
 		aliases = append(aliases, r.ID)
 	}
-	base := statement{id: b.keep(v.Ref), status: cdxStatus(a.State), impact: b.keep(a.Detail), action: b.keep(v.Recommendation)}
+	base := draft{id: v.Ref, status: cdxStatus(a.State), impact: a.Detail, action: v.Recommendation}
 	if base.status == govex.StatusNotAffected {
 		base.justification = cdxJustification(a.Justification)
 		if a.State == "false_positive" && base.impact == "" {
@@ -179,16 +179,16 @@ func (v *cdxVulnerability) read(b *builder, refs map[string]product, whole *prod
 			base.stated = t.UTC()
 		}
 	}
-	b.nameVulnerability(&base, v.ID, aliases)
-	byStatus := map[govex.Status]*statement{}
+	base.name(v.ID, aliases)
+	byStatus := map[govex.Status]*draft{}
 	for _, affect := range v.Affects {
-		p := resolveRef(b, affect.Ref, refs)
+		p := resolveRef(affect.Ref, refs)
 		if len(affect.Versions) == 0 {
 			base.products = append(base.products, scoped(p, whole))
 		}
 		for _, ver := range affect.Versions {
 			s := &base
-			if worse := versionStatus(ver.Status); worse != "" && base.suppresses() {
+			if worse := versionStatus(ver.Status); worse != "" && kindOf(base.status) >= fixed {
 				if s = byStatus[worse]; s == nil {
 					c := base
 					c.status, c.justification, c.products = worse, "", nil
@@ -196,7 +196,7 @@ func (v *cdxVulnerability) read(b *builder, refs map[string]product, whole *prod
 					byStatus[worse] = s
 				}
 			}
-			s.products = append(s.products, scoped(atVersion(b, p, ver.Version), whole))
+			s.products = append(s.products, scoped(atVersion(p, ver.Version), whole))
 		}
 	}
 	if len(v.Affects) == 0 && whole != nil {
@@ -230,24 +230,24 @@ func versionStatus(s string) govex.Status {
 
 // resolveRef finds what a reference means: a component of this document, the fragment
 // of a BOM-Link ("urn:cdx:serial/version#ref"), or a package URL.
-func resolveRef(b *builder, ref string, refs map[string]product) product {
+func resolveRef(ref string, refs map[string]draftProduct) draftProduct {
 	if p, ok := refs[ref]; ok {
 		return p
 	}
 	if strings.HasPrefix(ref, "urn:cdx:") {
 		_, fragment, _ := strings.Cut(ref, "#")
 		if u, err := unescape(fragment); err == nil && isPURL(u) {
-			return product{called: []string{b.keep(u)}}
+			return draftProduct{called: []string{u}}
 		}
 		if isPURL(fragment) {
-			return product{called: []string{b.keep(fragment)}}
+			return draftProduct{called: []string{fragment}}
 		}
 	}
-	return product{called: []string{b.keep(ref)}}
+	return draftProduct{called: []string{ref}}
 }
 
 // atVersion narrows a component without a version to one that is listed exactly.
-func atVersion(b *builder, p product, version string) product {
+func atVersion(p draftProduct, version string) draftProduct {
 	if version == "" || len(p.called) == 0 {
 		return p
 	}
@@ -256,15 +256,15 @@ func atVersion(b *builder, p product, version string) product {
 		return p
 	}
 	u.version = version
-	return product{called: []string{b.keep(u.String())}}
+	return draftProduct{called: []string{u.String()}}
 }
 
 // scoped puts a component under the product that the document is about.
-func scoped(p product, whole *product) product {
+func scoped(p draftProduct, whole *draftProduct) draftProduct {
 	if whole == nil || len(whole.called)+len(whole.hashes) == 0 || same(whole.called, p.called) {
 		return p
 	}
-	return product{called: whole.called, hashes: whole.hashes, within: p.called}
+	return draftProduct{called: whole.called, hashes: whole.hashes, within: p.called}
 }
 
 func same(a, b []string) bool {

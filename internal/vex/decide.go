@@ -6,8 +6,6 @@ import (
 	"strings"
 	"time"
 
-	govex "github.com/openvex/go-vex/pkg/vex"
-
 	"github.com/imagegate/imagegate/internal/report"
 )
 
@@ -138,11 +136,14 @@ func (r *run) weigh(f *finding, ids []string) (top, cleared, objection, near *ca
 		best[at] = c
 		*slot = &best[at]
 	}
+	missed := func(c candidate) {
+		if c.distance != applies && (near == nil || nearer(&c, near)) {
+			keep(3, &near, c)
+		}
+	}
 	r.each(f, ids, func(c candidate) {
 		if c.distance != applies {
-			if near == nil || nearer(&c, near) {
-				keep(3, &near, c)
-			}
+			missed(c)
 			return
 		}
 		r.seen[c.doc].applicable.set(c.pos)
@@ -157,6 +158,9 @@ func (r *run) weigh(f *finding, ids []string) (top, cleared, objection, near *ca
 			keep(2, &objection, c)
 		}
 	})
+	if top == nil || !top.s.suppresses() {
+		r.eachNear(f, ids, missed)
+	}
 	return top, cleared, objection, near
 }
 
@@ -168,17 +172,29 @@ func (r *run) each(f *finding, ids []string, fn func(candidate)) {
 		if t == nil {
 			continue
 		}
-		for i := range f.id.names {
-			n := &f.id.names[i]
-			b := t.byName[nameKey{n.typ, n.namespace, n.name}]
-			if b == nil {
-				continue
+		for i, key := range f.keys {
+			if b := t.byName[key]; b != nil {
+				r.judgeAll(f, b.exact[f.id.names[i].version], fn)
+				r.judgeAll(f, b.loose, fn)
 			}
-			r.judgeAll(f, b.exact[n.version], fn)
-			r.judgeAll(f, b.loose, fn)
-			r.judgeAll(f, b.all, fn)
 		}
 		r.judgeAll(f, t.whole, fn)
+	}
+}
+
+// eachNear calls fn for the lines that cannot apply: about another version or another
+// package. They are wanted only for findings that stay open.
+func (r *run) eachNear(f *finding, ids []string, fn func(candidate)) {
+	for _, id := range ids {
+		t := r.topics[id]
+		if t == nil {
+			continue
+		}
+		for _, key := range f.keys {
+			if b := t.byName[key]; b != nil {
+				r.judgeAll(f, b.all, fn)
+			}
+		}
 		r.judgeAll(f, t.other, fn)
 	}
 }
@@ -198,7 +214,7 @@ func prevails(a, b *candidate) bool {
 		cmp.Compare(a.auth, b.auth),
 		cmp.Compare(a.when(), b.when()),
 		a.at.Compare(b.at),
-		-cmp.Compare(permissive(a.s), permissive(b.s)),
+		-cmp.Compare(a.s.kind, b.s.kind),
 		compareTrue(!a.broad, !b.broad),
 		compareTrue(a.name != nil && !a.name.source, b.name != nil && !b.name.source),
 		-compareEntries(a, b),
@@ -219,22 +235,6 @@ func (c *candidate) when() int {
 	}
 }
 
-// permissive orders statuses from the least: what is not understood permits nothing.
-func permissive(s *statement) int {
-	switch s.status {
-	case govex.StatusAffected:
-		return 1
-	case govex.StatusUnderInvestigation:
-		return 2
-	case govex.StatusFixed:
-		return 3
-	case govex.StatusNotAffected:
-		return 4
-	default:
-		return 0
-	}
-}
-
 func compareTrue(a, b bool) int {
 	switch {
 	case a == b:
@@ -248,9 +248,11 @@ func compareTrue(a, b bool) int {
 
 // compareEntries is the total order of lines: documents are in theirs already.
 func compareEntries(a, b *candidate) int {
-	return cmp.Or(cmp.Compare(a.doc, b.doc), cmp.Compare(a.pos, b.pos), cmp.Compare(a.product, b.product),
-		cmp.Compare(a.line, b.line))
+	return cmp.Or(cmp.Compare(a.doc, b.doc), cmp.Compare(a.pos, b.pos), cmp.Compare(a.entry.product, b.entry.product),
+		cmp.Compare(a.text, b.text))
 }
+
+func (c *candidate) status() string { return c.d.word(c.s.status) }
 
 // nearer orders the lines that did not apply: the least distance first, those that
 // would have cleared before those that would not, then the newest.

@@ -86,19 +86,19 @@ func releaseParts(id string) int {
 // stated must be shown: Alpine "3" covers 3.22, but "3.22" does not cover an
 // installed "3".
 func sameRelease(id, stated, installed string) bool {
-	s, i := strings.Split(stated, "."), strings.Split(installed, ".")
-	if n := releaseParts(id); n > 0 {
-		s, i = s[:min(n, len(s))], i[:min(n, len(i))]
-	}
-	if len(s) > len(i) {
-		return false
-	}
-	for k := range s {
-		if s[k] != i[k] {
+	for n := releaseParts(id); ; n-- {
+		s, moreStated, more := strings.Cut(stated, ".")
+		i, moreInstalled, moreI := strings.Cut(installed, ".")
+		switch {
+		case s != i:
+			return false
+		case !more || n == 1:
+			return true
+		case !moreI:
 			return false
 		}
+		stated, installed = moreStated, moreInstalled
 	}
-	return true
 }
 
 // statedReleases returns what a product line says of the distribution: the distro

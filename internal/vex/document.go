@@ -6,8 +6,6 @@ import (
 	"errors"
 	"time"
 
-	govex "github.com/openvex/go-vex/pkg/vex"
-
 	"github.com/imagegate/imagegate/internal/fault"
 	"github.com/imagegate/imagegate/internal/report"
 )
@@ -61,6 +59,9 @@ type Document struct{ d *document }
 type document struct {
 	meta
 	statements []statement
+	products   []product
+	lines      []textID
+	texts      []text
 	census     census
 
 	authority authority
@@ -78,29 +79,6 @@ type meta struct {
 	version            int
 	timestamp          time.Time
 	updated            time.Time
-}
-
-// statement is one VEX statement, of whatever format, in the words of OpenVEX.
-type statement struct {
-	id            string
-	names         []string // upper case: the vulnerability's name and all its aliases
-	vulnerability string   // the name as written
-	status        govex.Status
-	justification govex.Justification
-	impact        string
-	action        string
-	notes         string
-	stated        time.Time // the statement's own time; zero when it has none
-	products      []product
-	invalid       string // why it may not suppress although its status would
-}
-
-// product is one product of a statement: what it is called, and the components of it
-// that the statement is about (none: all of it).
-type product struct {
-	called []string // its @id and identifiers as written
-	hashes []string // lower case sha-256 digests
-	within []string // subcomponents, as written
 }
 
 // FromAttestation reads the predicate of a verified attestation. It has the authority

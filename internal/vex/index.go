@@ -11,6 +11,8 @@ type finding struct {
 	v   *report.Vulnerability
 	id  identity
 	ids []string // upper case: its id, then its aliases
+	// keys are the numbers of id.names in the index.
+	keys []uint32
 }
 
 // faces splits a finding that is several CVEs in one (a GHSA or vendor advisory) into
@@ -48,12 +50,13 @@ func isCVE(id string) bool { return strings.HasPrefix(id, "CVE-") }
 // nameKey is a package name without its version.
 type nameKey struct{ typ, namespace, name string }
 
-// entry is one line of one statement that may be about a finding: 20 bytes, because a
+// entry is one line of one statement that may be about a finding: 24 bytes, because a
 // whole feed has millions.
 type entry struct {
 	doc, pos  uint32 // of the document in the run, of the statement in it
 	product   uint32 // of the product in the statement
 	line      uint32 // of the package line among the index's lines; wholeImage when none
+	text      textID // the line as written
 	imageLine bool   // the line is a subcomponent of the product, not the product
 }
 
@@ -68,7 +71,7 @@ type bucket struct {
 
 // topic is everything that is said of one vulnerability.
 type topic struct {
-	byName map[nameKey]*bucket
+	byName map[uint32]*bucket
 	whole  []entry // products that are images, without subcomponents
 	other  []entry // lines about packages that no finding has; at most maxNear
 }
@@ -83,32 +86,56 @@ const maxNear = 64
 type index struct {
 	docs   []*document
 	topics map[string]*topic
-	wanted map[nameKey]bool
-	lines  []purl
-	texts  []string          // the lines as written
-	byText map[string]uint32 // a line as written -> its place in lines and texts
+	wanted map[nameKey]uint32 // package names that findings have, numbered
+	lines  []line
+	at     [][]uint32 // by document and text: the place in lines plus one, or notPURL
+	// filed marks, by document and text, the lines that the statement in hand already
+	// has as products of their own: the same inside an image says nothing more.
+	filed [][]uint32
+	stamp uint32
 }
 
-// notPURL marks a text that is no package URL.
-const notPURL = ^uint32(0) - 1
+// line is a package URL of a document.
+type line struct {
+	purl
+	key uint32 // number of its name; unwanted when no finding has it
+}
+
+const (
+	unwanted = ^uint32(0)
+	notPURL  = ^uint32(0) - 1
+)
 
 func newIndex(docs []*document, findings []finding) *index {
-	x := &index{docs: docs, topics: map[string]*topic{}, wanted: map[nameKey]bool{}, byText: map[string]uint32{}}
+	x := &index{docs: docs, topics: map[string]*topic{}, wanted: map[nameKey]uint32{},
+		at: make([][]uint32, len(docs)), filed: make([][]uint32, len(docs))}
 	for i := range findings {
-		for _, id := range findings[i].ids {
+		f := &findings[i]
+		for _, id := range f.ids {
 			if x.topics[id] == nil {
-				x.topics[id] = &topic{byName: map[nameKey]*bucket{}}
+				x.topics[id] = &topic{byName: map[uint32]*bucket{}}
 			}
 		}
-		for _, n := range findings[i].id.names {
-			x.wanted[nameKey{n.typ, n.namespace, n.name}] = true
+		for _, n := range f.id.names {
+			key := nameKey{n.typ, n.namespace, n.name}
+			number, ok := x.wanted[key]
+			if !ok {
+				number = uint32(len(x.wanted))
+				x.wanted[key] = number
+			}
+			f.keys = append(f.keys, number)
 		}
 	}
 	for d, doc := range docs {
+		x.at[d], x.filed[d] = make([]uint32, len(doc.texts)), make([]uint32, len(doc.texts))
+		topics := make([]*topic, len(doc.texts))
+		for id := range doc.texts {
+			topics[id] = x.topics[doc.texts[id].s]
+		}
 		for p := range doc.statements {
-			for _, name := range doc.statements[p].names {
-				if t := x.topics[name]; t != nil {
-					x.file(t, entry{doc: uint32(d), pos: uint32(p)}, &doc.statements[p])
+			for _, name := range doc.list(doc.statements[p].names) {
+				if t := topics[name]; t != nil {
+					x.file(t, doc, &doc.statements[p], entry{doc: uint32(d), pos: uint32(p)})
 				}
 			}
 		}
@@ -116,57 +143,71 @@ func newIndex(docs []*document, findings []finding) *index {
 	return x
 }
 
-// file adds every line of a statement to a topic.
-func (x *index) file(t *topic, e entry, s *statement) {
-	for i := range s.products {
-		p := &s.products[i]
-		e.product = uint32(i)
-		if len(p.within) == 0 || !isImageProduct(p) {
-			e.imageLine = false
-			for _, text := range p.called {
-				x.fileLine(t, e, text)
-			}
-			if isImageProduct(p) {
-				e.line = wholeImage
-				t.whole = append(t.whole, e)
-			}
+// file adds every line of a statement to a topic: products first, then what is inside
+// images and not yet there.
+func (x *index) file(t *topic, d *document, s *statement, e entry) {
+	x.stamp++
+	filed := x.filed[e.doc]
+	for i := range d.of(s) {
+		p := d.product(s, uint32(i))
+		if p.image && p.within.n > 0 {
 			continue
 		}
-		e.imageLine = true
-		for _, text := range p.within {
-			x.fileLine(t, e, text)
+		e.product = uint32(i)
+		for _, id := range d.list(p.called) {
+			if p.within.n == 0 && d.shapeOf(id)&isVersioned != 0 {
+				filed[id] = x.stamp
+			}
+			x.fileLine(t, e, id)
+		}
+		if p.image {
+			whole := e
+			whole.line = wholeImage
+			t.whole = append(t.whole, whole)
+		}
+	}
+	e.imageLine = true
+	for i := range d.of(s) {
+		p := d.product(s, uint32(i))
+		if !p.image || p.within.n == 0 {
+			continue
+		}
+		e.product = uint32(i)
+		for _, id := range d.list(p.within) {
+			if filed[id] != x.stamp {
+				x.fileLine(t, e, id)
+			}
 		}
 	}
 }
 
-func (x *index) fileLine(t *topic, e entry, text string) {
-	e.line = x.lineOf(text)
+func (x *index) fileLine(t *topic, e entry, id textID) {
+	e.text, e.line = id, x.lineOf(e.doc, id)
 	if e.line == notPURL {
 		t.keepOther(e)
 		return
 	}
-	u := &x.lines[e.line]
-	if isImageType(u.typ) {
+	l := &x.lines[e.line]
+	switch {
+	case isImageType(l.typ):
 		return
-	}
-	key := nameKey{u.typ, u.namespace, u.name}
-	if !x.wanted[key] {
+	case l.key == unwanted:
 		t.keepOther(e)
 		return
 	}
-	b := t.byName[key]
+	b := t.byName[l.key]
 	if b == nil {
 		b = &bucket{}
-		t.byName[key] = b
+		t.byName[l.key] = b
 	}
-	if u.version == "" {
+	if l.version == "" {
 		b.loose = append(b.loose, e)
 		return
 	}
 	if b.exact == nil {
 		b.exact = map[string][]entry{}
 	}
-	b.exact[u.version] = append(b.exact[u.version], e)
+	b.exact[l.version] = append(b.exact[l.version], e)
 	if len(b.all) < maxNear {
 		b.all = append(b.all, e)
 	}
@@ -178,39 +219,25 @@ func (t *topic) keepOther(e entry) {
 	}
 }
 
-// lineOf parses a line once, however often it comes.
-func (x *index) lineOf(text string) uint32 {
-	if n, ok := x.byText[text]; ok {
-		return n
+// lineOf parses a line once for each document, however often it comes.
+func (x *index) lineOf(doc uint32, id textID) uint32 {
+	switch n := x.at[doc][id]; n {
+	case 0:
+	case notPURL:
+		return notPURL
+	default:
+		return n - 1
 	}
-	n := notPURL
-	if u, err := parsePURL(text); err == nil {
-		n = uint32(len(x.lines))
-		x.lines, x.texts = append(x.lines, u), append(x.texts, text)
+	u, err := parsePURL(x.docs[doc].word(id))
+	if err != nil {
+		x.at[doc][id] = notPURL
+		return notPURL
 	}
-	x.byText[text] = n
-	return n
-}
-
-func isImageType(typ string) bool { return typ == "oci" || typ == "docker" }
-
-// isImageProduct reports whether a product is an image or something that is no
-// package: a reference, a digest, a name. Only such products are asked whether they
-// are this image.
-func isImageProduct(p *product) bool {
-	if len(p.hashes) > 0 && len(p.called) == 0 {
-		return true
+	l := line{purl: u, key: unwanted}
+	if number, ok := x.wanted[nameKey{u.typ, u.namespace, u.name}]; ok {
+		l.key = number
 	}
-	for _, c := range p.called {
-		if !isPURL(c) || isImageText(c) {
-			return true
-		}
-	}
-	return false
-}
-
-// isImageText reports whether a package URL, as written, is of an image.
-func isImageText(text string) bool {
-	typ, _, _ := strings.Cut(strings.TrimLeft(text[4:], "/"), "/")
-	return isImageType(lower(typ))
+	x.lines = append(x.lines, l)
+	x.at[doc][id] = uint32(len(x.lines))
+	return uint32(len(x.lines)) - 1
 }

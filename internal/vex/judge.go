@@ -1,9 +1,5 @@
 package vex
 
-import (
-	govex "github.com/openvex/go-vex/pkg/vex"
-)
-
 // distance is how far a line is from deciding a finding: applies, or what stands
 // between, from the least to the most fundamental.
 type distance int
@@ -67,7 +63,7 @@ type verdict struct {
 func (m *matcher) judge(f *finding, e entry) verdict {
 	d := m.docs[e.doc]
 	s := &d.statements[e.pos]
-	p := &s.products[e.product]
+	p := d.product(s, e.product)
 	stand := &m.stands[e.doc]
 	v := verdict{auth: stand.authority}
 	var line *purl
@@ -76,8 +72,11 @@ func (m *matcher) judge(f *finding, e entry) verdict {
 	case notPURL:
 		return v.at(otherPackage, "its component has no package URL")
 	default:
-		line = &m.lines[e.line]
+		line = &m.lines[e.line].purl
 		if v.name = f.id.meets(line); v.name == nil {
+			if !m.say {
+				return v.at(otherPackage, "")
+			}
 			return v.at(otherPackage, m.sayf("statement is about %s, not %s", line.name, f.v.Package.Name))
 		}
 	}
@@ -85,14 +84,14 @@ func (m *matcher) judge(f *finding, e entry) verdict {
 		return v.at(otherDocument, stand.why)
 	}
 	if line == nil || e.imageLine {
-		if v.scope = m.scopeOf(p, v.auth >= baseImage); !v.scope.mine {
+		if v.scope = m.scopeOf(e.doc, p, v.auth >= baseImage); !v.scope.mine {
 			return v.at(otherImage, v.scope.why)
 		}
 	}
 	// An image named by its digest pins every package in it, with or without versions.
 	v.broad = (line == nil || line.version == "") && !v.scope.digest
 	if line != nil {
-		if far, why := m.meets(&v, f, line, p, e.imageLine); far != applies {
+		if far, why := m.meets(&v, f, line, p, e); far != applies {
 			return v.at(far, why)
 		}
 	}
@@ -104,15 +103,15 @@ func (m *matcher) judge(f *finding, e entry) verdict {
 		return m.heard(v, d)
 	}
 	switch {
-	case v.broad && s.status == govex.StatusFixed:
+	case v.broad && s.kind == fixed:
 		return v.at(barredFixed, "it says fixed without naming the fixed version")
-	case v.broad && !m.wideEnough(&v, s):
-		if narrower(s) {
+	case v.broad && !m.wideEnough(&v, d, s):
+		if d.narrower(s) {
 			return v.at(besideVersions, "its product has no version and stands beside products that have one")
 		}
 		return v.at(barredWidth, tooBroad(&v))
-	case s.invalid != "":
-		return v.at(barredInvalid, s.invalid)
+	case s.invalid != 0:
+		return v.at(barredInvalid, d.word(s.invalid))
 	}
 	return m.heard(v, d)
 }
@@ -131,28 +130,28 @@ func (m *matcher) heard(v verdict, d *document) verdict {
 }
 
 // wideEnough reports whether a line without a version may clear a finding.
-func (m *matcher) wideEnough(v *verdict, s *statement) bool {
+func (m *matcher) wideEnough(v *verdict, d *document, s *statement) bool {
 	switch m.opt.unversioned() {
 	case UnversionedAny:
 		return true
 	case UnversionedOwnImage:
 		return v.auth >= baseImage || v.scope.mine
 	default:
-		return v.auth >= baseImage && !narrower(s)
+		return v.auth >= baseImage && !d.narrower(s)
 	}
 }
 
 // narrower reports whether a statement names package versions at all: then its
 // products without one are names of the same things and widen nothing.
-func narrower(s *statement) bool {
-	for i := range s.products {
-		p := &s.products[i]
+func (d *document) narrower(s *statement) bool {
+	for i := range d.of(s) {
+		p := d.product(s, uint32(i))
 		list := p.within
-		if len(list) == 0 || !isImageProduct(p) {
+		if list.n == 0 || !p.image {
 			list = p.called
 		}
-		for _, text := range list {
-			if isPURL(text) && !versionless(text) && !isImageText(text) {
+		for _, id := range d.list(list) {
+			if d.shapeOf(id)&(isVersioned|isImageURL) == isVersioned {
 				return true
 			}
 		}

@@ -6,32 +6,39 @@ import (
 )
 
 // meets compares a package line that has the right name with the installed package.
-func (m *matcher) meets(v *verdict, f *finding, line *purl, p *product, imageLine bool) (distance, string) {
+func (m *matcher) meets(v *verdict, f *finding, line *purl, p *product, e entry) (distance, string) {
 	if s, ok := restrictRelease(line, f.id.have); !ok {
+		if !m.say {
+			return otherRelease, ""
+		}
 		return otherRelease, m.sayf("statement is for %s, installed on %s", s, f.id.have)
 	}
 	if far, why := m.restrict(&f.id, line); far != applies {
 		return far, why
 	}
 	if line.version != "" && line.version != v.name.version {
+		if !m.say {
+			return otherVersion, ""
+		}
 		return otherVersion, m.sayf("statement covers %s%s, installed %s", of(v.name, f), line.version, v.name.version)
 	}
-	if imageLine || len(p.within) == 0 {
+	if e.imageLine || p.within.n == 0 {
 		return applies, ""
 	}
 	// A package as product with subcomponents: the statement is about those parts of
 	// it, so the installed package has to be one of them too.
-	for _, text := range p.within {
-		n := m.lineOf(text)
+	d := m.docs[e.doc]
+	for _, id := range d.list(p.within) {
+		n := m.lineOf(e.doc, id)
 		if n == notPURL {
 			continue
 		}
-		part := &m.lines[n]
+		part := &m.lines[n].purl
 		if met := f.id.meets(part); met != nil && (part.version == "" || part.version == met.version) {
 			return applies, ""
 		}
 	}
-	return otherPart, m.sayf("statement is about %s inside %s only", clip(p.within[0]), line.name)
+	return otherPart, m.sayf("statement is about %s inside %s only", clip(d.first(p.within)), line.name)
 }
 
 // of names the source package in a sentence about versions.
@@ -106,7 +113,7 @@ func (m *matcher) describe(f *finding, e entry, v *verdict) string {
 	if v.name == nil {
 		return strings.Join(append(said, "the whole image"), "; ")
 	}
-	line := &m.lines[e.line]
+	line := &m.lines[e.line].purl
 	if v.name.source {
 		said = append(said, fmt.Sprintf("%s is built from source package %s", f.v.Package.Name, v.name.name))
 	}
@@ -118,7 +125,7 @@ func (m *matcher) describe(f *finding, e entry, v *verdict) string {
 	if stated, n := statedReleases(line); n > 0 {
 		said = append(said, fmt.Sprintf("stated for %s, installed on %s", stated[0], f.id.have))
 	}
-	if strings.Contains(m.texts[e.line], "%") {
+	if strings.Contains(m.docs[e.doc].word(e.text), "%") {
 		said = append(said, "percent-encoding decoded")
 	}
 	if a := line.get("arch"); a != "" {

@@ -89,7 +89,10 @@ func (t *wireTime) UnmarshalJSON(b []byte) error {
 	if string(b) == "null" || string(b) == `""` {
 		return nil
 	}
-	return t.Time.UnmarshalJSON(b)
+	if err := t.Time.UnmarshalJSON(b); err != nil {
+		return fmt.Errorf("%s is no RFC 3339 time", clip(string(b))) // the library repeats the text, whole
+	}
+	return nil
 }
 
 func (v *wireVersion) UnmarshalJSON(b []byte) error {
@@ -174,17 +177,15 @@ func finishOpenVEX(b *builder, head map[string]json.RawMessage) (*document, erro
 	if err := json.Unmarshal(raw, &m); err != nil {
 		return nil, fmt.Errorf("read the head of the OpenVEX document: %w", err)
 	}
-	d := &document{statements: b.statements}
-	d.meta = meta{id: m.ID, author: m.Author, version: int(m.Version), format: "OpenVEX"}
-	d.timestamp, d.updated = m.Timestamp.UTC(), m.LastUpdated.UTC()
-	return d, nil
+	return b.finish(meta{id: m.ID, author: m.Author, version: int(m.Version), format: "OpenVEX",
+		timestamp: m.Timestamp.UTC(), updated: m.LastUpdated.UTC()}), nil
 }
 
 // addOpenVEX turns a statement as written into ours.
 func (b *builder) addOpenVEX(w *wireStatement) error {
-	s := statement{
-		id: b.keep(w.ID), status: w.Status, justification: w.Justification,
-		impact: b.keep(w.ImpactStatement), action: b.keep(w.ActionStatement), notes: b.keep(w.StatusNotes),
+	s := draft{
+		id: w.ID, status: w.Status, justification: w.Justification,
+		impact: w.ImpactStatement, action: w.ActionStatement, notes: w.StatusNotes,
 		stated: w.LastUpdated.UTC(),
 	}
 	if s.stated.IsZero() || w.Timestamp.After(s.stated) {
@@ -196,15 +197,15 @@ func (b *builder) addOpenVEX(w *wireStatement) error {
 	for _, a := range v.Aliases {
 		aliases = append(aliases, string(a))
 	}
-	b.nameVulnerability(&s, string(v.Name), aliases)
+	s.name(string(v.Name), aliases)
 	for i := range w.Products {
-		p := b.component(&w.Products[i].component)
+		p := component(&w.Products[i].component)
 		subs := w.Products[i].subcomponents
 		if len(subs) == 0 {
 			subs = w.Subcomponents
 		}
 		for j := range subs {
-			within := b.component((*govex.Component)(&subs[j]))
+			within := component((*govex.Component)(&subs[j]))
 			if len(within.called) == 0 {
 				within.called = []string{"(a component without a name)"}
 			}
@@ -216,16 +217,16 @@ func (b *builder) addOpenVEX(w *wireStatement) error {
 }
 
 // component collects what a component is called.
-func (b *builder) component(c *govex.Component) product {
-	var p product
+func component(c *govex.Component) draftProduct {
+	var p draftProduct
 	if c.ID != "" {
-		p.called = append(p.called, b.keep(c.ID))
+		p.called = append(p.called, c.ID)
 	}
 	if id := c.Identifiers[govex.PURL]; id != "" && id != c.ID {
-		p.called = append(p.called, b.keep(id))
+		p.called = append(p.called, id)
 	}
 	if h := string(c.Hashes[govex.SHA256]); h != "" {
-		p.hashes = append(p.hashes, b.keep(lower(h)))
+		p.hashes = append(p.hashes, lower(h))
 	}
 	return p
 }

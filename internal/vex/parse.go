@@ -55,10 +55,22 @@ type outline struct {
 // around one. Every error says what the bytes are.
 func parse(data []byte) (*document, error) {
 	d, err := parseLimited(data, maxDocument)
-	if err == nil {
-		d.count()
+	if err != nil {
+		return nil, brief(err)
 	}
-	return d, err
+	d.count()
+	return d, nil
+}
+
+// brief shortens an error that quotes the document at length, as the JSON library
+// does with numbers.
+func brief(err error) error {
+	const limit = 1000
+	text := err.Error()
+	if len(text) <= limit {
+		return err
+	}
+	return errors.New(strings.ToValidUTF8(text[:limit], "") + "…")
 }
 
 func parseLimited(data []byte, limit int) (*document, error) {

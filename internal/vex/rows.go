@@ -118,10 +118,10 @@ func (r *run) conflicts(f *finding, top, cleared, objection *candidate) {
 	switch {
 	case !top.s.suppresses() && cleared != nil && cleared.auth == top.auth && (top.at.Equal(cleared.at) || top.at.IsZero()):
 		r.conflict = append(r.conflict, fmt.Sprintf("%s: %s says %s and %s says %s with equal authority, and neither is newer; it is not suppressed",
-			what, cleared.d.source, clip(string(cleared.s.status)), top.d.source, clip(string(top.s.status))))
+			what, cleared.d.source, clip(cleared.status()), top.d.source, clip(top.status())))
 	case top.s.suppresses() && objection != nil && objection.auth < top.auth:
 		r.conflict = append(r.conflict, fmt.Sprintf("%s: %s says %s, but %s has more authority and says %s",
-			what, objection.d.source, clip(string(objection.s.status)), top.d.source, clip(string(top.s.status))))
+			what, objection.d.source, clip(objection.status()), top.d.source, clip(top.status())))
 	}
 }
 

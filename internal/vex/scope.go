@@ -8,15 +8,16 @@ import (
 // scopeOf says whether a product is this image. own is true for the documents that
 // are attached to it: there a bare name is enough, because the attachment already
 // says which image is meant.
-func (m *matcher) scopeOf(p *product, own bool) scope {
-	for _, h := range p.hashes {
-		if m.names.digests["sha256:"+strings.TrimPrefix(h, "sha256:")] {
+func (m *matcher) scopeOf(doc uint32, p *product, own bool) scope {
+	d := m.docs[doc]
+	for _, id := range d.list(p.hashes) {
+		if m.names.digests["sha256:"+strings.TrimPrefix(d.word(id), "sha256:")] {
 			return scope{mine: true, digest: true}
 		}
 	}
 	var near scope
-	for _, text := range p.called {
-		s := m.scopeOfText(text, own)
+	for _, id := range d.list(p.called) {
+		s := m.scopeOfText(d.word(id), own)
 		if s.mine {
 			return s
 		}
@@ -48,11 +49,11 @@ func (m *matcher) scopeOfText(text string, own bool) scope {
 // scopeOfPURL reads pkg:oci and pkg:docker. A digest settles it; a repository has to
 // be one of the image's; tag and architecture restrict when stated.
 func (m *matcher) scopeOfPURL(text string, own bool) scope {
-	n := m.lineOf(text)
-	if n == notPURL || !isImageType(m.lines[n].typ) {
+	u, err := parsePURL(text)
+	if err != nil || !isImageType(u.typ) {
 		return scope{why: fmt.Sprintf("statement is about %s, not about this image", clip(text))}
 	}
-	p := &m.lines[n]
+	p := &u
 	tag := p.get("tag")
 	if p.version != "" {
 		if strings.Contains(p.version, ":") {

@@ -5,8 +5,6 @@ import (
 	"strings"
 	"time"
 
-	govex "github.com/openvex/go-vex/pkg/vex"
-
 	"github.com/imagegate/imagegate/internal/report"
 )
 
@@ -16,12 +14,12 @@ import (
 // cleared is the decision of a finding that is suppressed.
 func (r *run) cleared(f *finding, c *candidate) report.Decision {
 	st := r.statement(f, c)
-	reason := string(c.s.status)
-	if c.s.justification != "" {
-		reason += " (" + string(c.s.justification) + ")"
+	reason := c.status()
+	if c.s.justification != 0 {
+		reason += " (" + c.d.word(c.s.justification) + ")"
 	}
 	reason += r.stated(c)
-	if said := firstOf(c.s.impact, c.s.notes); said != "" {
+	if said := firstOf(c.d.word(c.s.impact), c.d.word(c.s.notes)); said != "" {
 		reason += ": " + quote(said)
 	}
 	if c.broad {
@@ -34,19 +32,19 @@ func (r *run) cleared(f *finding, c *candidate) report.Decision {
 func (r *run) kept(f *finding, top, cleared, near *candidate) report.Decision {
 	st := r.statement(f, top)
 	d := report.Decision{Status: report.Open, Source: top.d.source, Statement: &st}
-	switch top.s.status {
-	case govex.StatusAffected:
+	switch top.s.kind {
+	case affected:
 		d.Reason = "affected" + r.stated(top)
-		if said := firstOf(top.s.action, top.s.notes); said != "" {
+		if said := firstOf(top.d.word(top.s.action), top.d.word(top.s.notes)); said != "" {
 			d.Reason += ": " + quote(said)
 		}
-	case govex.StatusUnderInvestigation:
+	case underInvestigation:
 		d.Reason = "under_investigation" + r.since(top)
-		if top.s.notes != "" {
-			d.Reason += ": " + quote(top.s.notes)
+		if top.s.notes != 0 {
+			d.Reason += ": " + quote(top.d.word(top.s.notes))
 		}
 	default:
-		d.Reason = "a statement" + r.stated(top) + " is not understood: " + top.s.invalid
+		d.Reason = "a statement" + r.stated(top) + " is not understood: " + top.d.word(top.s.invalid)
 	}
 	d.Reason += "."
 	switch {
@@ -61,7 +59,7 @@ func (r *run) kept(f *finding, top, cleared, near *candidate) report.Decision {
 
 // overtaken says why a statement that would clear a finding lost to another.
 func overtaken(lost, top *candidate) string {
-	status := string(top.s.status)
+	status := top.status()
 	switch {
 	case top.auth > lost.auth:
 		return fmt.Sprintf("%s is outranked by %s, which says %s", lost.d.source, top.d.source, clip(status))
@@ -138,11 +136,12 @@ func (r *run) since(c *candidate) string {
 
 // statement is the report's form of a line, with how it was met.
 func (r *run) statement(f *finding, c *candidate) report.Statement {
+	d, s := c.d, c.s
 	st := report.Statement{
-		ID: c.s.id, Status: string(c.s.status), Justification: string(c.s.justification),
-		ImpactStatement: c.s.impact, ActionStatement: c.s.action, StatusNotes: c.s.notes,
-		Vulnerability: c.s.vulnerability, Product: r.productText(c), OverBroad: c.broad,
-		Document: c.d.digest, DocumentID: c.d.id, Author: c.d.author, Signer: c.d.signer, Trust: c.d.trust(),
+		ID: d.word(s.id), Status: c.status(), Justification: d.word(s.justification),
+		ImpactStatement: d.word(s.impact), ActionStatement: d.word(s.action), StatusNotes: d.word(s.notes),
+		Vulnerability: d.word(s.vulnerability), Product: c.product(), OverBroad: c.broad,
+		Document: d.digest, DocumentID: d.id, Author: d.author, Signer: d.signer, Trust: d.trust(),
 	}
 	if !c.at.IsZero() {
 		at := c.at
@@ -150,33 +149,29 @@ func (r *run) statement(f *finding, c *candidate) report.Statement {
 	}
 	if c.distance == applies || c.distance < otherPart {
 		st.Matched = r.describe(f, c.entry, &c.verdict)
-		if said := strings.ToUpper(c.s.vulnerability); said != strings.ToUpper(f.v.ID) {
-			st.Matched = fmt.Sprintf("%s is %s; %s", clip(c.s.vulnerability), clip(f.v.ID), st.Matched)
+		if said := strings.ToUpper(st.Vulnerability); said != strings.ToUpper(f.v.ID) {
+			st.Matched = fmt.Sprintf("%s is %s; %s", clip(st.Vulnerability), clip(f.v.ID), st.Matched)
 		}
 	}
 	return st
 }
 
-// productText is the product line as written; a subcomponent is shown in its product.
-func (r *run) productText(c *candidate) string {
-	p := &c.s.products[c.product]
+// product is the product line as written; a subcomponent is shown in its product.
+func (c *candidate) product() string {
+	p := c.d.product(c.s, c.entry.product)
 	whole := "(unnamed product)"
-	if len(p.called) > 0 {
-		whole = p.called[0]
-	} else if len(p.hashes) > 0 {
-		whole = "sha256:" + strings.TrimPrefix(p.hashes[0], "sha256:")
+	if p.called.n > 0 {
+		whole = c.d.first(p.called)
+	} else if p.hashes.n > 0 {
+		whole = "sha256:" + strings.TrimPrefix(c.d.first(p.hashes), "sha256:")
 	}
 	switch {
 	case c.line == wholeImage:
 		return whole
-	case c.line == notPURL && c.imageLine && len(p.within) > 0:
-		return whole + " > " + p.within[0]
-	case c.line == notPURL:
-		return whole
 	case c.imageLine:
-		return whole + " > " + r.texts[c.line]
+		return whole + " > " + c.d.word(c.text)
 	default:
-		return r.texts[c.line]
+		return c.d.word(c.text)
 	}
 }
 

@@ -65,7 +65,7 @@ func originName(o string) string {
 // sayf formats a reason when one is wanted.
 func (m *matcher) sayf(format string, args ...any) string {
 	if !m.say {
-		return "-"
+		return ""
 	}
 	return fmt.Sprintf(format, args...)
 }
