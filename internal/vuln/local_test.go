@@ -324,8 +324,8 @@ func TestOpenJudgesAge(t *testing.T) {
 		want   string     // in the error or the reason
 	}{
 		{"default_is_five_days", 0, now, fault.Unavailable, "built 10 days ago, on 2026-11-13; at most 5 days"},
-		{"young_enough", 11 * 24 * time.Hour, now, fault.OK, "built 10 days ago"},
-		{"any_age", -1, now.AddDate(1, 0, 0), fault.OK, "built 375 days ago; its age was not held against it"},
+		{"young_enough", 11 * 24 * time.Hour, now, fault.OK, ""},
+		{"any_age", -1, now.AddDate(1, 0, 0), fault.OK, ""},
 		{"any_age_without_a_clock", -1, time.Time{}, fault.OK, ""},
 		{"no_clock", 0, time.Time{}, fault.Internal, "no clock"},
 		{"future", 0, now.AddDate(0, -1, 0), fault.OK, "the clock here may be wrong"},

@@ -158,8 +158,8 @@ func Open(ctx context.Context, opt DBOptions) (*DB, error) {
 	return d, nil
 }
 
-// judgeAge refuses a database that is older than wanted, and notes one that is only
-// used because its age is not asked for.
+// judgeAge refuses a database that is older than wanted. An age that the user accepts
+// is no flaw of it: the report shows when it was built.
 func (d *DB) judgeAge(opt DBOptions) error {
 	if opt.Now.IsZero() {
 		return nil
@@ -173,8 +173,6 @@ func (d *DB) judgeAge(opt DBOptions) error {
 		}
 		return fault.New(fault.Unavailable, "check age of vulnerability database",
 			"give a newer database with db, or raise db-max-age", err)
-	case age > defaultMaxAge:
-		d.addReason(fmt.Sprintf("built %s ago; its age was not held against it", days(age)))
 	case age < -time.Hour:
 		d.addReason("built in the future: the clock here may be wrong")
 	}
