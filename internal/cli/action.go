@@ -12,6 +12,7 @@ import (
 	"github.com/imagegate/imagegate/internal/config"
 	"github.com/imagegate/imagegate/internal/fault"
 	"github.com/imagegate/imagegate/internal/pipeline"
+	"github.com/imagegate/imagegate/internal/publish"
 	"github.com/imagegate/imagegate/internal/registry"
 	"github.com/imagegate/imagegate/internal/render"
 	"github.com/imagegate/imagegate/internal/report"
@@ -93,11 +94,11 @@ func (a *app) action(ctx context.Context) error {
 // undecided writes the outputs of a run that could not begin.
 func (a *app) undecided(runner *actions.Runner, err error) error {
 	reason := render.Terminal(strings.ReplaceAll(err.Error(), "\n", "; "))
-	return errors.Join(
-		runner.Output("verdict", string(report.Error)),
-		runner.Output("reason", reason),
-		runner.Annotate(actions.Annotation{Level: actions.LevelError, Title: toolName, Message: reason}),
-	)
+	_, pubErr := publish.Publish(publish.Bundle{
+		Outputs:     publish.ErrorOutputs(reason),
+		Annotations: []publish.Annotation{{Level: actions.LevelError, Title: toolName, Message: reason}},
+	}, publish.Target{Runner: runner})
+	return pubErr
 }
 
 // withheld says whether the registry wanted a login that GitHub did not give the run:

@@ -22,6 +22,7 @@ func (a *app) publish(cfg *config.Config, result *pipeline.Result, runner *actio
 	b := publish.Bundle{Files: files}
 	if runner != nil {
 		b.Outputs = append(publish.Outputs(result.Report), stepOutputs(cfg, result.Report)...)
+		chooseSBOM(b.Outputs, cfg, result.Report)
 		if cfg.Summary {
 			b.Summary = fileData(files, report.FileSummary)
 		}
@@ -44,6 +45,9 @@ func reportFiles(cfg *config.Config, result *pipeline.Result) ([]report.File, er
 	var errs []error
 	add := func(name, mediaType string, write func(*bytes.Buffer) error) {
 		f, err := publish.File(name, mediaType, write)
+		if errors.Is(err, render.ErrNoStatements) {
+			return // nothing was applied, so there is nothing to hand on
+		}
 		if err != nil {
 			errs = append(errs, err)
 			return
@@ -58,9 +62,7 @@ func reportFiles(cfg *config.Config, result *pipeline.Result) ([]report.File, er
 		return render.SARIF(b, r, render.SARIFOptions{Category: cfg.Category})
 	})
 	add(report.FileEvidence, "application/json", func(b *bytes.Buffer) error { return render.Evidence(b, r) })
-	if r.Counts.Suppressed > 0 {
-		add(report.FileVEX, "application/json", func(b *bytes.Buffer) error { return render.OpenVEX(b, r) })
-	}
+	add(report.FileVEX, "application/json", func(b *bytes.Buffer) error { return render.OpenVEX(b, r) })
 	for _, p := range result.Platforms {
 		if len(p.Platforms) == 1 {
 			add(p.Platforms[0].Path, "application/json", func(b *bytes.Buffer) error { return render.JSON(b, p) })
@@ -84,6 +86,19 @@ func fileData(files []report.File, name string) []byte {
 		}
 	}
 	return nil
+}
+
+// chooseSBOM makes the output sbom the first format that was asked for, and not the
+// first by name.
+func chooseSBOM(outputs []publish.Output, cfg *config.Config, r *report.Report) {
+	for i, o := range outputs {
+		for _, d := range r.SBOM.Documents {
+			if o.Name == "sbom" && len(cfg.SBOMFormats) > 0 && d.Format == cfg.SBOMFormats[0] {
+				outputs[i].File = d.Path
+				return
+			}
+		}
+	}
 }
 
 // stepOutputs are the outputs that later steps of action.yml read.

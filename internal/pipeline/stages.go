@@ -32,9 +32,6 @@ func (p *platform) identity() {
 	for i, l := range p.report.Subject.Layers {
 		p.evidence(report.Evidence{Kind: "layer", Name: fmt.Sprintf("layer %d", i), Digest: l.Digest, Size: l.Size})
 	}
-	for _, k := range p.inputs.keys {
-		p.evidence(report.Evidence{Kind: "key", Name: k.Name, Digest: k.Fingerprint()})
-	}
 }
 
 // writeSBOMs encodes the SBOM in each format that was asked for.
