@@ -101,7 +101,7 @@ func (c *checker) identify(e *entity, r *trust.Root, summary certificate.Summary
 		}
 		out := outcome{
 			grade: good, signer: "identity " + who, identity: &c.identities[i], root: r,
-			reason: "signed by " + who, signedAt: at,
+			reason: "signed by " + who, signedAt: at, subject: summary.SubjectAlternativeName, issuer: summary.Issuer,
 		}
 		if c.log != trust.LogIgnore && len(e.entries) > 0 && r.HasLog() {
 			out.log, out.logged = describeLog(e, r), true

@@ -35,6 +35,8 @@ type outcome struct {
 	signedAt time.Time
 	key      *trust.Key      // set when a key made it
 	identity *trust.Identity // set when an identity matched
+	subject  string          // the identity's own name and issuer
+	issuer   string
 	root     *trust.Root
 	logged   bool
 }

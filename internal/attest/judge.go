@@ -231,7 +231,10 @@ func (r *verification) finish(k *keeper, j *judged) {
 	case report.Verified:
 		v := Verified{
 			predicateType: a.PredicateType, digest: a.Digest, payload: a.PayloadDigest, subject: a.Subject,
-			signer: a.Signer, store: a.Store, path: a.Path,
+			signer: a.Signer, store: a.Store, path: a.Path, identity: j.best.subject, issuer: j.best.issuer,
+		}
+		if j.best.key != nil {
+			v.key = j.best.key.Fingerprint()
 		}
 		if j.statement != nil && !j.signature {
 			v.predicate = j.statement.predicate

@@ -17,6 +17,9 @@ type Verified struct {
 	payload       string
 	subject       string
 	signer        string
+	identity      string
+	issuer        string
+	key           string
 	store         string
 	path          string
 	signedAt      time.Time
@@ -46,6 +49,13 @@ func (v Verified) Subject() string { return v.subject }
 
 // Signer is the key or identity that signed it.
 func (v Verified) Signer() string { return v.signer }
+
+// Identity is the name and the issuer of a keyless signer; both are "" when a key
+// signed.
+func (v Verified) Identity() (subject, issuer string) { return v.identity, v.issuer }
+
+// Key is the fingerprint ("sha256:…") of the key that signed; "" when an identity did.
+func (v Verified) Key() string { return v.key }
 
 // SignedAt is the proven time of the signature; zero when none was proven.
 func (v Verified) SignedAt() time.Time { return v.signedAt }

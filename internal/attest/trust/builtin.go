@@ -5,6 +5,14 @@ const OriginBuiltin = "built-in"
 
 const githubIssuer = "https://token.actions.githubusercontent.com"
 
+// BuiltinBuilders are builders whose isolation their publishers document as SLSA Build
+// level 3 and whose identity is in the certificate: GitHub's reusable generator
+// workflows of the SLSA project.
+func BuiltinBuilders() []Builder {
+	const generator = "https://github.com/slsa-framework/slsa-github-generator/.github/workflows/*_slsa3.yml@refs/tags/v**"
+	return []Builder{{ID: generator, Signer: generator, Level: 3}}
+}
+
 // Builtin returns the rows that come with the program. A row names keys or identities
 // only where they were seen to verify real images; where a publisher's signer could
 // not be pinned, the row says what to give instead and trusts nobody.

@@ -38,6 +38,9 @@ type Row struct {
 type Builder struct {
 	// ID is a glob over the builder id of the provenance, as Match of [Row].
 	ID string
+	// Signer is a glob over the identity that signed the provenance; "" allows every
+	// trusted signer. It keeps one builder from speaking for another.
+	Signer string
 	// Level is the SLSA Build level, 0 to 3.
 	Level int
 }
