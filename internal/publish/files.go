@@ -9,19 +9,11 @@ import (
 	"os"
 	"path"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/imagegate/imagegate/internal/fault"
 	"github.com/imagegate/imagegate/internal/report"
 )
-
-// standard are the files that only this program writes. Those of an earlier run are
-// removed when this run has nothing to put into them: a VEX file of yesterday beside
-// a report of today would be taken for its own.
-var standard = [...]string{
-	report.FileReport, report.FileSchema, report.FileSummary, report.FileSARIF, report.FileEvidence, report.FileVEX, report.FileTimings,
-}
 
 // writeFiles writes files below dir and returns the absolute dir, "" when it could not
 // be had, and what was written.
@@ -39,6 +31,7 @@ func writeFiles(dir string, files []report.File) (abs string, written []string, 
 	if err != nil {
 		return "", nil, fault.New(fault.Internal, "open the report directory", hint, err)
 	}
+	ours := earlierRun(root, files) // asked before this run's report takes its place
 	var errs []error
 	seen := map[string]bool{}
 	for _, f := range files {
@@ -57,13 +50,8 @@ func writeFiles(dir string, files []report.File) (abs string, written []string, 
 		}
 		written = append(written, f.Path)
 	}
-	for _, name := range standard {
-		if slices.Contains(written, name) {
-			continue
-		}
-		if err := root.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			errs = append(errs, fault.New(fault.Internal, "remove "+name+" of an earlier run", hint, err))
-		}
+	for _, err := range removeStale(root, ours, written) {
+		errs = append(errs, fault.New(fault.Internal, "remove what an earlier run left", hint, err))
 	}
 	return abs, written, errors.Join(append(errs, root.Close())...)
 }
