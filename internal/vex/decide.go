@@ -39,9 +39,11 @@ func Decide(findings []report.Vulnerability, docs []Document, image Image, opt O
 		seen: make([]tally, len(read)),
 	}
 	for i := range prepared {
-		out.Vulnerabilities[i].Decision = r.decide(&prepared[i])
+		d, had := r.decide(&prepared[i])
+		out.Vulnerabilities[i].Decision = d
+		r.record(&prepared[i], &d, had)
 	}
-	out.Documents = r.rows(docs)
+	out.Documents, out.Hygiene = r.rows(docs), r.hygiene
 	out.Warnings = r.warnings()
 	return out, nil
 }
@@ -75,6 +77,7 @@ func ordered(docs []Document) []*document {
 type run struct {
 	matcher
 	seen     []tally // by document
+	hygiene  report.VEXHygiene
 	conflict []string
 }
 
@@ -88,21 +91,20 @@ type candidate struct {
 }
 
 // decide decides one finding: each CVE that it stands for has to be cleared.
-func (r *run) decide(f *finding) report.Decision {
-	var last report.Decision
+func (r *run) decide(f *finding) (first report.Decision, had doubts) {
 	for i, face := range f.faces() {
-		d := r.decideFace(f, face)
+		d, had := r.decideFace(f, face)
 		if d.Status == report.Open {
-			return d
+			return d, had
 		}
 		if i == 0 {
-			last = d
+			first = d
 		}
 	}
-	return last
+	return first, had
 }
 
-func (r *run) decideFace(f *finding, ids []string) report.Decision {
+func (r *run) decideFace(f *finding, ids []string) (report.Decision, doubts) {
 	top, cleared, objection, near := r.weigh(f, ids)
 	if near != nil {
 		r.say = true
@@ -110,22 +112,23 @@ func (r *run) decideFace(f *finding, ids []string) report.Decision {
 		r.say = false
 	}
 	if top == nil {
-		return r.undecided(f, ids, near)
+		return r.undecided(f, ids, near), doubts{}
 	}
-	r.conflicts(f, top, cleared, objection)
 	if r.opt.policy() == PolicyOff {
-		return r.switchedOff(f, top)
+		return r.switchedOff(f, top), doubts{}
 	}
+	had := doubts{contradicted: contradicted(top, cleared)}
+	r.conflicts(f, top, cleared, objection)
 	r.seen[top.doc].used.set(top.pos)
 	if !top.s.suppresses() {
-		return r.kept(f, top, cleared, near)
+		return r.kept(f, top, cleared, near), had
 	}
 	if why := r.refused(f, top); why != "" {
-		return report.Decision{Status: report.Open,
-			Reason:   "A statement clears it but is not accepted: " + why + ".",
-			NearMiss: &report.NearMiss{Statement: r.statement(f, top), Reason: why}}
+		had.refused = true
+		return report.Decision{Status: report.Open, Reason: "A statement clears it but is not accepted: " + why + ".",
+			NearMiss: &report.NearMiss{Statement: r.statement(f, top), Reason: why}}, had
 	}
-	return r.cleared(f, top)
+	return r.cleared(f, top), had
 }
 
 // weigh finds the statement that prevails, the best one that would clear the finding,
@@ -205,63 +208,4 @@ func (r *run) judgeAll(f *finding, entries []entry, fn func(candidate)) {
 		s := &d.statements[e.pos]
 		fn(candidate{entry: e, verdict: r.judge(f, e), s: s, d: d, at: d.issued(s)})
 	}
-}
-
-// prevails orders candidates that apply. First authority, then time, then the least
-// permissive; the rest only makes the choice among equals the same every time.
-func prevails(a, b *candidate) bool {
-	return cmp.Or(
-		cmp.Compare(a.auth, b.auth),
-		cmp.Compare(a.when(), b.when()),
-		a.at.Compare(b.at),
-		-cmp.Compare(a.s.kind, b.s.kind),
-		compareTrue(!a.broad, !b.broad),
-		compareTrue(a.name != nil && !a.name.source, b.name != nil && !b.name.source),
-		-compareEntries(a, b),
-	) > 0
-}
-
-// when ranks the kinds of time: a statement without one is taken for the oldest when
-// it would clear a finding, and for the newest when it would not, since nothing shows
-// that it is older.
-func (c *candidate) when() int {
-	switch {
-	case !c.at.IsZero():
-		return 1
-	case c.s.suppresses():
-		return 0
-	default:
-		return 2
-	}
-}
-
-func compareTrue(a, b bool) int {
-	switch {
-	case a == b:
-		return 0
-	case a:
-		return 1
-	default:
-		return -1
-	}
-}
-
-// compareEntries is the total order of lines: documents are in theirs already.
-func compareEntries(a, b *candidate) int {
-	return cmp.Or(cmp.Compare(a.doc, b.doc), cmp.Compare(a.pos, b.pos), cmp.Compare(a.entry.product, b.entry.product),
-		cmp.Compare(a.text, b.text))
-}
-
-func (c *candidate) status() string { return c.d.word(c.s.status) }
-
-// nearer orders the lines that did not apply: the least distance first, those that
-// would have cleared before those that would not, then the newest.
-func nearer(a, b *candidate) bool {
-	return cmp.Or(
-		-cmp.Compare(a.distance, b.distance),
-		compareTrue(a.s.suppresses(), b.s.suppresses()),
-		cmp.Compare(a.d.authority, b.d.authority),
-		a.at.Compare(b.at),
-		-compareEntries(a, b),
-	) > 0
 }

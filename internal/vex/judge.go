@@ -105,7 +105,7 @@ func (m *matcher) judge(f *finding, e entry) verdict {
 	switch {
 	case v.broad && s.kind == fixed:
 		return v.at(barredFixed, "it says fixed without naming the fixed version")
-	case v.broad && !m.wideEnough(&v, d, s):
+	case v.broad && !m.opt.unversioned().wideEnough(&v, d, s):
 		if d.narrower(s) {
 			return v.at(besideVersions, "its product has no version and stands beside products that have one")
 		}
@@ -130,8 +130,8 @@ func (m *matcher) heard(v verdict, d *document) verdict {
 }
 
 // wideEnough reports whether a line without a version may clear a finding.
-func (m *matcher) wideEnough(v *verdict, d *document, s *statement) bool {
-	switch m.opt.unversioned() {
+func (u Unversioned) wideEnough(v *verdict, d *document, s *statement) bool {
+	switch u {
 	case UnversionedAny:
 		return true
 	case UnversionedOwnImage:

@@ -81,6 +81,8 @@ type Result struct {
 	Vulnerabilities []report.Vulnerability
 	// Documents has one row for each document, in the order given.
 	Documents []report.VEXDocument
+	// Hygiene counts what is doubtful about the decisions.
+	Hygiene report.VEXHygiene
 	// Warnings are contradictions between documents and the like, sorted and distinct.
 	Warnings []string
 }

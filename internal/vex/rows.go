@@ -98,16 +98,20 @@ func (r *run) concerns(d *document) bool {
 
 // stale counts the suppressing statements older than Options.MaxAge.
 func (d *document) stale(opt *Options) int {
-	if opt.MaxAge <= 0 || opt.Now.IsZero() {
-		return 0
-	}
-	n, limit := 0, opt.Now.Add(-opt.MaxAge)
+	n := 0
 	for i := range d.statements {
-		if at := d.issued(&d.statements[i]); d.statements[i].suppresses() && !at.IsZero() && at.Before(limit) {
+		if at := d.issued(&d.statements[i]); d.statements[i].suppresses() && !at.IsZero() && opt.old(&at) {
 			n++
 		}
 	}
 	return n
+}
+
+// contradicted reports whether what prevails disagrees with a clearance of the same
+// authority that is not shown to be older.
+func contradicted(top, cleared *candidate) bool {
+	return !top.s.suppresses() && cleared != nil && cleared.auth == top.auth &&
+		(top.at.Equal(cleared.at) || top.at.IsZero() || cleared.at.IsZero())
 }
 
 // conflicts remembers statements that say opposite things of a finding: at equal
@@ -116,7 +120,7 @@ func (d *document) stale(opt *Options) int {
 func (r *run) conflicts(f *finding, top, cleared, objection *candidate) {
 	what := fmt.Sprintf("%s in %s %s", clip(f.v.ID), clip(f.v.Package.Name), clip(f.v.Package.Version))
 	switch {
-	case !top.s.suppresses() && cleared != nil && cleared.auth == top.auth && (top.at.Equal(cleared.at) || top.at.IsZero()):
+	case contradicted(top, cleared):
 		r.conflict = append(r.conflict, fmt.Sprintf("%s: %s says %s and %s says %s with equal authority, and neither is newer; it is not suppressed",
 			what, cleared.d.source, clip(cleared.status()), top.d.source, clip(top.status())))
 	case top.s.suppresses() && objection != nil && objection.auth < top.auth:

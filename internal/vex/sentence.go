@@ -24,6 +24,9 @@ func (r *run) cleared(f *finding, c *candidate) report.Decision {
 	}
 	if c.broad {
 		reason += "; the product has no version, so this is over-broad"
+		if !UnversionedStrict.wideEnough(&c.verdict, c.d, c.s) {
+			reason += " and accepted only because vex-unversioned is " + string(r.opt.unversioned())
+		}
 	}
 	return report.Decision{Status: report.Suppressed, Reason: reason + ".", Source: c.d.source, Statement: &st}
 }
