@@ -18,6 +18,7 @@ import (
 	"github.com/anchore/syft/syft/cataloging"
 	"github.com/anchore/syft/syft/cataloging/pkgcataloging"
 	"github.com/anchore/syft/syft/sbom"
+	"github.com/anchore/syft/syft/source"
 	"github.com/anchore/syft/syft/source/stereoscopesource"
 	_ "github.com/glebarez/go-sqlite" // Syft reads RPM databases through the driver "sqlite"; Grype registers this same one
 
@@ -32,17 +33,22 @@ import (
 // run at all. A single cataloger that panics is left out and named in [SBOM.Failed].
 // Extract does not close img.
 func Extract(ctx context.Context, img *image.Image, reference string, opt Options) (*SBOM, error) {
+	return extract(ctx, stereoscopesource.New(img, stereoscopesource.ImageConfig{Reference: reference}), opt)
+}
+
+// extract runs Syft until no cataloger panics. more are catalogers beyond the usual.
+func extract(ctx context.Context, src source.Source, opt Options, more ...pkgcataloging.CatalogerReference) (*SBOM, error) {
 	const op = "catalog the packages"
 	opt = opt.withDefaults()
-	src := stereoscopesource.New(img, stereoscopesource.ImageConfig{Reference: reference})
 	out := &SBOM{created: opt.Created, generator: generator()}
 	ctx, err := withScanner(ctx)
 	if err != nil {
 		return nil, fault.New(fault.Internal, op, "", err)
 	}
+	var causes []error
 	for {
 		embedded := &embedded{max: opt.MaxEmbedded}
-		s, err := syft.CreateSBOM(ctx, src, config(opt, embedded, out.failed))
+		s, err := syft.CreateSBOM(ctx, src, config(opt, embedded, out.failed).WithCatalogers(more...))
 		if err == nil {
 			err = ctx.Err()
 		}
@@ -55,10 +61,11 @@ func Extract(ctx context.Context, img *image.Image, reference string, opt Option
 		if cerr := ctx.Err(); cerr != nil {
 			return nil, timeout(op, cerr)
 		}
+		causes = append(causes, err)
 		broken := panicked(err, out.failed)
 		if len(broken) == 0 {
 			return nil, fault.New(fault.Unavailable, op,
-				"the image holds a file that the cataloger cannot get past; scan it with the syft command and report the file to its authors", err)
+				"the image holds a file that the cataloger cannot get past; scan it with the syft command and report the file to its authors", errors.Join(causes...))
 		}
 		out.failed = append(out.failed, broken...)
 		slices.Sort(out.failed)
