@@ -18,7 +18,13 @@ func main() {
 	code := cli.Main(ctx, cli.IO{
 		Args: os.Args[1:], Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
 		Getenv: os.Getenv, Now: time.Now, GOOS: runtime.GOOS, GOARCH: runtime.GOARCH,
+		StdoutTerminal: terminal(os.Stdout), StderrTerminal: terminal(os.Stderr),
 	})
 	stop()
 	os.Exit(int(code))
+}
+
+func terminal(f *os.File) bool {
+	info, err := f.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }

@@ -30,9 +30,15 @@ type IO struct {
 	Now            func() time.Time
 	// GOOS and GOARCH are the machine's.
 	GOOS, GOARCH string
-	// Terminal says that Stderr is a terminal, where progress can be drawn over itself;
-	// Color that Stdout may have colors.
-	Terminal, Color bool
+	// StdoutTerminal and StderrTerminal say where a person watches: progress is drawn
+	// over itself on the one, and colors go to the other.
+	StdoutTerminal, StderrTerminal bool
+}
+
+// color follows no-color.org, and leaves old Windows consoles alone.
+func (s IO) color() bool {
+	return s.StdoutTerminal && s.Getenv("NO_COLOR") == "" && s.Getenv("TERM") != "dumb" &&
+		(s.GOOS != "windows" || s.Getenv("WT_SESSION") != "")
 }
 
 // Main runs the program and returns its exit code, one of [fault.Codes]. It prints an

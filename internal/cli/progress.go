@@ -28,7 +28,7 @@ type watcher struct {
 type layerProgress struct{ done, total int64 }
 
 func (a *app) watcher(cfg *config.Config) *watcher {
-	return &watcher{out: a.Stderr, terminal: a.Terminal && !cfg.Quiet, quiet: cfg.Quiet, layers: map[string]layerProgress{}}
+	return &watcher{out: a.Stderr, terminal: a.StderrTerminal && !cfg.Quiet, quiet: cfg.Quiet, layers: map[string]layerProgress{}}
 }
 
 // Write lets the log share the stream.

@@ -64,7 +64,7 @@ func (a *app) gate(ctx context.Context, cfg *config.Config, want pipeline.Want, 
 	}
 	show := opt.show
 	if show == nil {
-		show = func(r *report.Report) error { return a.showReport(cfg, r) }
+		show = func(r *report.Report) error { return a.showReport(cfg, r, opt.publish) }
 	}
 	showErr := show(result.Report)
 	exit := opt.exit
