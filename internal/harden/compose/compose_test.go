@@ -84,10 +84,14 @@ const head = "services:\n  a:\n    image: x:1\n"
 
 func TestRules(t *testing.T) {
 	for _, tt := range []struct{ name, id, file, want string }{
-		{"services_as_list", "HIG-C001", "services:\n  - name: x\n", "failed@1"},
+		{"services_as_list", "HIG-C001", "services:\n  - name: x\n", "failed@2"},
 		{"no_image", "HIG-C001", "services:\n  a:\n    ports: [\"80\"]\n", "failed@2"},
-		{"undefined_volume", "HIG-C001", head + "    volumes: [\"data:/x\"]\n", "failed@2"},
+		{"undefined_volume", "HIG-C001", head + "    volumes: [\"data:/x\"]\n", "failed@4"},
 		{"syntax", "HIG-C001", "services:\n  a: [\n", "failed@"},
+		{"service_is_a_list", "HIG-C001", "services:\n  a:\n    image: x:1\n  ports:\n    - 80\n", "failed@4"},
+		{"undefined_dependency", "HIG-C001", head + "    depends_on: [gone]\n", "failed@4"},
+		{"undefined_secret", "HIG-C001", head + "    secrets: [gone]\n", "failed@4"},
+		{"bind_of_unset_variable", "HIG-C009", head + "    volumes: [\"${MEDIA}:/media\"]\n    network_mode: host\n", "failed@5"},
 		{"missing_env_file", "HIG-C001", head + "    env_file: [app.env]\n", "undecided@4"},
 		{"optional_env_file", "HIG-C001", head + "    env_file:\n      - path: app.env\n        required: false\n", "passed@0"},
 		{"env_file_outside", "HIG-C001", head + "    env_file: [../../etc/passwd]\n", "undecided@4"},

@@ -150,24 +150,50 @@ func Load(ctx context.Context, fsys fs.FS, files []string, opt Options) (p *Proj
 		}
 		details.ConfigFiles = append(details.ConfigFiles, types.ConfigFile{Filename: name, Content: content})
 	}
-	p.model, err = loader.LoadWithContext(ctx, details, func(o *loader.Options) {
-		o.SetProjectName("project", true)
-		o.Profiles = []string{"*"}
-		o.ResolvePaths = false
-		o.SkipInclude = true
-		o.SkipResolveEnvironment = true
-		o.SkipResolveLabels = true
-		o.SkipConsistencyCheck = partial || r.injected > 0
-		o.ResourceLoaders = []loader.ResourceLoader{refuse{}}
-		o.MaxNodeVisits = maxNodes
-		o.Interpolate = &interpolation.Options{
-			Substitute:      r.substitute,
-			LookupValue:     func(key string) (string, bool) { v, ok := env[key]; return v, ok },
-			TypeCastMapping: o.Interpolate.TypeCastMapping,
+	load := func(details types.ConfigDetails, unset string) (*types.Project, error) {
+		details.Environment = maps.Clone(details.Environment)
+		return loader.LoadWithContext(ctx, details, func(o *loader.Options) {
+			o.SetProjectName("project", true)
+			o.Profiles = []string{"*"}
+			o.ResolvePaths = false
+			o.SkipInclude = true
+			o.SkipResolveEnvironment = true
+			o.SkipResolveLabels = true
+			o.SkipConsistencyCheck = true // see consistent
+			o.ResourceLoaders = []loader.ResourceLoader{refuse{}}
+			o.MaxNodeVisits = maxNodes
+			o.Interpolate = &interpolation.Options{
+				Substitute: r.substitute,
+				LookupValue: func(key string) (string, bool) {
+					v, ok := env[key]
+					if !ok && unset != "" {
+						return unset, true
+					}
+					return v, ok
+				},
+				TypeCastMapping: o.Interpolate.TypeCastMapping,
+			}
+		})
+	}
+	p.model, err = load(details, "")
+	filled := false
+	if err != nil && len(r.warn) > 0 {
+		// Variables without a value may be all that is wrong: it is the values of
+		// another place that are missing, and the rest can be checked.
+		if model, err2 := load(details, "unset"); err2 == nil {
+			p.model, err, filled = model, nil, true
 		}
-	})
+	}
 	if err != nil {
-		return nil, p.refused(err)
+		return nil, p.refused(r.first(err, func(d types.ConfigDetails) error {
+			_, err := load(d, "")
+			return err
+		}, p.docs, details))
+	}
+	if !partial && r.injected == 0 && !filled {
+		if err := p.consistent(); err != nil {
+			return nil, err
+		}
 	}
 	p.services(r)
 	p.Files = slices.Sorted(maps.Keys(r.read))

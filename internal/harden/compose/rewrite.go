@@ -189,12 +189,15 @@ func includePaths(n *yaml.Node) []string {
 // same document.
 func (r *reader) services(d *document, n *yaml.Node, extended map[string]*yaml.Node) (*yaml.Node, error) {
 	if n.Kind != yaml.MappingNode {
-		return n, nil
+		return nil, &LoadError{Path: d.path, Line: max(n.Line, 1), Err: errors.New("services is no mapping from names to services")}
 	}
 	out := *n
 	out.Content = nil
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		key, service := n.Content[i], n.Content[i+1]
+		if k := service.Kind; k != yaml.MappingNode && k != yaml.AliasNode && service.Tag != "!!null" && service.Tag != "!reset" {
+			return nil, &LoadError{Path: d.path, Line: max(key.Line, 1), Err: fmt.Errorf("the service %q is no mapping", cut(key.Value))}
+		}
 		ext := child(service, "extends")
 		file := child(ext, "file")
 		if file == nil || file.Kind != yaml.ScalarNode || file.Value == "" {

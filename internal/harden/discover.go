@@ -1,0 +1,159 @@
+package harden
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io/fs"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/imagegate/imagegate/internal/fault"
+	"github.com/imagegate/imagegate/internal/harden/check"
+)
+
+// discovery collects the files to lint.
+type discovery struct {
+	fsys    fs.FS
+	opt     Options
+	kinds   map[string]check.Kind
+	entries int
+}
+
+// skipped are directories whose files belong to somebody else.
+var skipped = map[string]bool{".git": true, "node_modules": true, "vendor": true, ".hg": true, ".svn": true, ".venv": true}
+
+// kindOf says what a file is by its name: Dockerfile, Dockerfile.x, x.Dockerfile,
+// Containerfile; compose.yaml, compose.x.yaml, docker-compose….
+func kindOf(name string) (check.Kind, bool) {
+	l := strings.ToLower(path.Base(name))
+	yaml := strings.HasSuffix(l, ".yaml") || strings.HasSuffix(l, ".yml")
+	switch {
+	case strings.HasSuffix(l, ".dockerignore"):
+		return "", false
+	case yaml && (strings.HasPrefix(l, "compose.") || strings.HasPrefix(l, "docker-compose.") || strings.HasPrefix(l, "docker-compose-") || strings.HasPrefix(l, "compose-") ||
+		strings.HasSuffix(l, ".compose.yaml") || strings.HasSuffix(l, ".compose.yml") || strings.HasPrefix(l, "podman-compose.")):
+		return check.Compose, true
+	case yaml:
+		return "", false
+	case l == "dockerfile", l == "containerfile", strings.HasSuffix(l, ".dockerfile"), strings.HasSuffix(l, ".containerfile"):
+		return check.Dockerfile, true
+	case strings.HasPrefix(l, "dockerfile."), strings.HasPrefix(l, "containerfile."), strings.HasPrefix(l, "dockerfile-"):
+		return check.Dockerfile, !notDockerfile[path.Ext(l)]
+	}
+	return "", false
+}
+
+// notDockerfile are endings of files about Dockerfiles.
+var notDockerfile = map[string]bool{".md": true, ".go": true, ".txt": true, ".json": true, ".html": true, ".py": true, ".js": true, ".ts": true, ".orig": true, ".bak": true, ".swp": true, ".rst": true, ".sh": true, ".tmpl": true, ".j2": true, ".erb": true}
+
+// add takes one path that somebody named.
+func (d *discovery) add(ctx context.Context, name string) error {
+	if !fs.ValidPath(name) {
+		return fault.Usagef("lint "+name, "name a path below the directory that is scanned", "the path is outside of it")
+	}
+	info, err := fs.Stat(d.fsys, name)
+	if err != nil {
+		return unreadable(name, err)
+	}
+	if !info.IsDir() {
+		kind, ok := kindOf(name)
+		if !ok {
+			if kind, ok = d.sniff(name); !ok {
+				return fault.Usagef("lint "+name, "name a Dockerfile or a Compose file", "it is neither a Dockerfile nor a Compose file by name or content")
+			}
+		}
+		d.kinds[name] = kind
+		return nil
+	}
+	return fs.WalkDir(d.fsys, name, func(p string, e fs.DirEntry, err error) error {
+		if c := ctx.Err(); c != nil {
+			return c
+		}
+		if err != nil {
+			return unreadable(p, err)
+		}
+		if d.entries++; d.entries > d.opt.MaxEntries {
+			return fault.Usagef("lint "+name, "name the directories that matter", "more than %d files and directories", d.opt.MaxEntries)
+		}
+		if e.IsDir() {
+			if p != name && skipped[e.Name()] {
+				return fs.SkipDir
+			}
+			return nil
+		}
+		if kind, ok := kindOf(p); ok && e.Type().IsRegular() {
+			if len(d.kinds) >= d.opt.MaxFiles {
+				return tooMany(d.opt.MaxFiles)
+			}
+			d.kinds[p] = kind
+		}
+		return nil
+	})
+}
+
+// sniff looks into a file whose name says nothing.
+func (d *discovery) sniff(name string) (check.Kind, bool) {
+	data, err := readFile(d.fsys, name, 64<<10)
+	if err != nil {
+		return "", false
+	}
+	for line := range bytes.Lines(data) {
+		word, _, _ := strings.Cut(strings.TrimSpace(string(line)), " ")
+		switch {
+		case strings.HasPrefix(string(line), "services:"):
+			return check.Compose, true
+		case strings.EqualFold(word, "FROM"):
+			return check.Dockerfile, true
+		}
+	}
+	return "", false
+}
+
+// sorted puts base files of Compose before their overrides, which they take along.
+func (d *discovery) sorted() []string {
+	names := slices.Sorted(maps.Keys(d.kinds))
+	slices.SortStableFunc(names, func(a, b string) int {
+		return boolRank(strings.Contains(path.Base(a), ".override.")) - boolRank(strings.Contains(path.Base(b), ".override."))
+	})
+	return names
+}
+
+func boolRank(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// override is the file that Compose would read on top of name without being told.
+func override(fsys fs.FS, name string) string {
+	base := path.Base(name)
+	stem, ok := strings.CutSuffix(base, path.Ext(base))
+	if !ok || stem != "compose" && stem != "docker-compose" {
+		return ""
+	}
+	for _, ext := range []string{".yaml", ".yml"} {
+		o := path.Join(path.Dir(name), stem+".override"+ext)
+		if info, err := fs.Stat(fsys, o); err == nil && info.Mode().IsRegular() {
+			return o
+		}
+	}
+	return ""
+}
+
+// baseOf is the file that an override such as compose.prod.yaml goes on top of.
+func baseOf(fsys fs.FS, name string) string {
+	for _, b := range []string{"compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml"} {
+		b = path.Join(path.Dir(name), b)
+		if b == name {
+			return ""
+		}
+		if _, err := fs.Stat(fsys, b); !errors.Is(err, fs.ErrNotExist) {
+			return b
+		}
+	}
+	return ""
+}

@@ -1,0 +1,224 @@
+package harden
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/imagegate/imagegate/internal/fault"
+	"github.com/imagegate/imagegate/internal/harden/check"
+	"github.com/imagegate/imagegate/internal/harden/compose"
+	"github.com/imagegate/imagegate/internal/harden/dockerfile"
+	"github.com/imagegate/imagegate/internal/report"
+)
+
+// Options say what is linted and how. The zero value is ready to use.
+type Options struct {
+	// BuildArgs are values for ARG instructions, as of docker build --build-arg.
+	BuildArgs map[string]string
+	// Env are variables for Compose files, on top of a .env file beside them.
+	Env map[string]string
+	// Trusted are image names or prefixes that count as hardened beside the known.
+	Trusted []string
+	// MaxFiles is how many Dockerfiles and Compose projects are read. 0 means 10,000;
+	// more is an error.
+	MaxFiles int
+	// MaxEntries is how many directory entries are walked. 0 means 1,000,000; more is
+	// an error.
+	MaxEntries int
+}
+
+// File is one file that was linted.
+type File struct {
+	// Path uses slashes and is relative to the file system that was given.
+	Path string
+	Kind check.Kind
+	// Refused says why the file could not be parsed; "" when it could.
+	Refused string
+}
+
+// Result is what a lint found.
+type Result struct {
+	// Checks has every outcome of every check and file, sorted by place, line and id.
+	Checks []report.Check
+	// Files are the Dockerfiles and Compose projects, sorted.
+	Files []File
+	// Warnings are things a reader should know that changed no outcome.
+	Warnings []string
+}
+
+// Lint checks the Dockerfiles and Compose files at paths: a file is taken as what its
+// name says, or by its content when the name says nothing; a directory is walked. No
+// paths means ".". Directories named .git, node_modules and vendor are passed over.
+//
+// A file that cannot be parsed is a finding (HIG-D001, HIG-C001) and has Refused set.
+// The error is a *[fault.Error] with code Usage for a path that is not there or is no
+// such file, Unavailable for one that cannot be read, or the context's own.
+func Lint(ctx context.Context, fsys fs.FS, paths []string, opt Options) (*Result, error) {
+	if opt.MaxFiles == 0 {
+		opt.MaxFiles = 10_000
+	}
+	if opt.MaxEntries == 0 {
+		opt.MaxEntries = 1_000_000
+	}
+	if len(paths) == 0 {
+		paths = []string{"."}
+	}
+	d := &discovery{fsys: fsys, opt: opt, kinds: map[string]check.Kind{}}
+	for _, p := range paths {
+		if err := d.add(ctx, path.Clean(strings.ReplaceAll(p, `\`, "/"))); err != nil {
+			return nil, err
+		}
+	}
+	res := &Result{Checks: []report.Check{}}
+	l := &linter{ctx: ctx, fsys: fsys, opt: opt, res: res, done: map[string]bool{}}
+	for _, f := range d.sorted() {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		if err := l.file(f, d.kinds[f]); err != nil {
+			return nil, err
+		}
+	}
+	slices.SortFunc(res.Checks, compareChecks)
+	slices.SortFunc(res.Files, func(a, b File) int { return cmp.Compare(a.Path, b.Path) })
+	slices.Sort(res.Warnings)
+	res.Warnings = slices.Compact(res.Warnings)
+	return res, nil
+}
+
+// compareChecks orders outcomes as a reader walks through files.
+func compareChecks(a, b report.Check) int {
+	return cmp.Or(cmp.Compare(a.Location, b.Location), cmp.Compare(a.Line, b.Line), cmp.Compare(a.ID, b.ID),
+		cmp.Compare(a.State, b.State), cmp.Compare(a.Reason, b.Reason))
+}
+
+type linter struct {
+	ctx  context.Context
+	fsys fs.FS
+	opt  Options
+	res  *Result
+	done map[string]bool
+}
+
+func (l *linter) file(name string, kind check.Kind) error {
+	if l.done[name] {
+		return nil
+	}
+	l.done[name] = true
+	if kind == check.Compose {
+		return l.compose(name)
+	}
+	data, err := readFile(l.fsys, name, dockerfile.MaxSize)
+	if err != nil {
+		return unreadable(name, err)
+	}
+	f, err := dockerfile.Parse(name, data, dockerfile.Options{
+		BuildArgs: l.opt.BuildArgs, Trusted: l.opt.Trusted, Ignored: func() (string, []string, bool) { return dockerIgnore(l.fsys, name) },
+	})
+	var refused *dockerfile.ParseError
+	if errors.As(err, &refused) {
+		l.res.Files = append(l.res.Files, File{Path: name, Kind: check.Dockerfile, Refused: refused.Error()})
+		l.res.Checks = append(l.res.Checks, dockerfile.Refused(name, refused)...)
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	l.res.Files = append(l.res.Files, File{Path: name, Kind: check.Dockerfile})
+	l.res.Checks = append(l.res.Checks, dockerfile.Run(f)...)
+	return nil
+}
+
+// compose lints one project: the file, its override when Compose would read one, and
+// every file that it includes as a project of its own.
+func (l *linter) compose(name string) error {
+	names := []string{name}
+	if o := override(l.fsys, name); o != "" {
+		names = append(names, o)
+		l.done[o] = true
+	}
+	p, err := compose.Load(l.ctx, l.fsys, names, compose.Options{Env: l.opt.Env, Trusted: l.opt.Trusted})
+	if err != nil {
+		if base := baseOf(l.fsys, name); base != "" && strings.Contains(err.Error(), "neither an image nor a build context") {
+			// An override that only makes sense on top of its base.
+			if q, err2 := compose.Load(l.ctx, l.fsys, []string{base, name}, compose.Options{Env: l.opt.Env, Trusted: l.opt.Trusted}); err2 == nil {
+				p, err = q, nil
+				l.res.Warnings = append(l.res.Warnings, fmt.Sprintf("%s is checked on top of %s", name, base))
+			}
+		}
+	}
+	var refused *compose.LoadError
+	switch {
+	case errors.As(err, &refused):
+		l.res.Files = append(l.res.Files, File{Path: name, Kind: check.Compose, Refused: refused.Error()})
+		l.res.Checks = append(l.res.Checks, compose.Refused(refused)...)
+		return nil
+	case err != nil:
+		return unreadable(name, err)
+	}
+	l.res.Files = append(l.res.Files, File{Path: name, Kind: check.Compose})
+	l.res.Checks = append(l.res.Checks, compose.Run(p)...)
+	for _, w := range p.Warnings {
+		l.res.Warnings = append(l.res.Warnings, name+": "+w)
+	}
+	for _, inc := range p.Includes {
+		if _, err := fs.Stat(l.fsys, inc); err != nil {
+			l.res.Warnings = append(l.res.Warnings, fmt.Sprintf("%s includes %s, which is not there", name, inc))
+			continue
+		}
+		if len(l.done) > l.opt.MaxFiles {
+			return tooMany(l.opt.MaxFiles)
+		}
+		if err := l.file(inc, check.Compose); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func tooMany(limit int) error {
+	return fault.Usagef("lint", "name the directories that matter", "more than %d Dockerfiles and Compose files", limit)
+}
+
+func unreadable(name string, err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return fault.New(fault.Usage, "lint "+name, "check the path", err)
+	}
+	return fault.New(fault.Unavailable, "lint "+name, "check that the file can be read", err)
+}
+
+// readFile reads at most limit bytes and one more, which the parser then refuses.
+func readFile(fsys fs.FS, name string, limit int64) ([]byte, error) {
+	f, err := fsys.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s is no regular file", name)
+	}
+	return io.ReadAll(io.LimitReader(f, limit+1))
+}
+
+// dockerIgnore finds the ignore file that BuildKit would use: one named after the
+// Dockerfile first, then the context's own. The context is taken to be the
+// Dockerfile's directory, or the root when only that has one.
+func dockerIgnore(fsys fs.FS, name string) (string, []string, bool) {
+	for _, f := range []string{name + ".dockerignore", path.Join(path.Dir(name), ".dockerignore"), ".dockerignore"} {
+		if data, err := readFile(fsys, f, dockerfile.MaxSize); err == nil {
+			return f, strings.Split(strings.ReplaceAll(string(data), "\r\n", "\n"), "\n"), true
+		}
+	}
+	return ".dockerignore", nil, false
+}

@@ -1,0 +1,291 @@
+package harden_test
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/imagegate/imagegate/internal/fault"
+	"github.com/imagegate/imagegate/internal/harden"
+	"github.com/imagegate/imagegate/internal/report"
+)
+
+func TestLintFindsFiles(t *testing.T) {
+	m := fstest.MapFS{}
+	for _, name := range []string{
+		"Dockerfile", "Dockerfile.dev", "api.Dockerfile", "Containerfile", "a/b/dockerfile", "Dockerfile.md", "Dockerfile.dockerignore", "src/Dockerfile.go",
+		"compose.yaml", "compose.override.yaml", "b/docker-compose.yml", "b/docker-compose.test.yml", "c/compose.prod.yaml", "values.yaml",
+		".git/Dockerfile", "node_modules/x/Dockerfile", "x/composer.yaml",
+	} {
+		text := "FROM scratch\n"
+		if strings.HasSuffix(name, "yaml") || strings.HasSuffix(name, "yml") {
+			text = "services: {a: {image: \"x:1\"}}\n"
+		}
+		m[name] = &fstest.MapFile{Data: []byte(text)}
+	}
+	res, err := harden.Lint(t.Context(), m, nil, harden.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, f := range res.Files {
+		got = append(got, string(f.Kind[0])+" "+f.Path+f.Refused)
+	}
+	want := []string{"d Containerfile", "d Dockerfile", "d Dockerfile.dev", "d a/b/dockerfile", "d api.Dockerfile", "c b/docker-compose.test.yml", "c b/docker-compose.yml", "c c/compose.prod.yaml", "c compose.yaml"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("files (-want +got):\n%s", diff)
+	}
+}
+
+func TestLintFollowsIncludesOnce(t *testing.T) {
+	m := fstest.MapFS{
+		"compose.yaml":   {Data: []byte("include: [sub/other.yaml, gone.yaml]\nservices: {a: {image: \"x:1\"}}\n")},
+		"sub/other.yaml": {Data: []byte("include: [../compose.yaml]\nservices: {b: {image: \"x:1\", privileged: true}}\n")},
+	}
+	res, err := harden.Lint(t.Context(), m, nil, harden.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := failing(res.Checks, "sub/other.yaml"); !slices.Contains(got, "C008") {
+		t.Errorf("the included file's findings %v lack C008", got)
+	}
+	if !slices.ContainsFunc(res.Warnings, func(w string) bool { return strings.Contains(w, "gone.yaml") }) {
+		t.Errorf("no warning of the file that is not there: %v", res.Warnings)
+	}
+}
+
+func TestLintOverrideOnTopOfItsBase(t *testing.T) {
+	m := fstest.MapFS{
+		"compose.yaml":      {Data: []byte("services: {a: {image: \"x:1\"}}\n")},
+		"compose.prod.yaml": {Data: []byte("services: {a: {privileged: true}}\n")},
+	}
+	res, err := harden.Lint(t.Context(), m, nil, harden.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := failing(res.Checks, "compose.prod.yaml"); !slices.Contains(got, "C008") || slices.Contains(got, "C001") {
+		t.Errorf("the override's findings are %v, want C008 and no C001", got)
+	}
+}
+
+func TestLintErrors(t *testing.T) {
+	m := fstest.MapFS{"Dockerfile": {Data: []byte("FROM x\n")}, "b/Dockerfile": {Data: []byte("FROM x\n")}, "notes.txt": {Data: []byte("hello\n")}, "build.txt": {Data: []byte("# x\nFROM scratch\n")}}
+	for _, tt := range []struct {
+		name  string
+		paths []string
+		opt   harden.Options
+		code  fault.Code
+	}{
+		{"nothing_there", []string{"nope"}, harden.Options{}, fault.Usage},
+		{"outside", []string{"../x"}, harden.Options{}, fault.Usage},
+		{"neither", []string{"notes.txt"}, harden.Options{}, fault.Usage},
+		{"by_content", []string{"build.txt"}, harden.Options{}, fault.OK},
+		{"too_many_files", nil, harden.Options{MaxFiles: 1}, fault.Usage},
+		{"too_many_entries", nil, harden.Options{MaxEntries: 2}, fault.Usage},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			_, err := harden.Lint(t.Context(), m, tt.paths, tt.opt)
+			if got := fault.CodeOf(err); got != tt.code || err != nil && fault.HintOf(err) == "" {
+				t.Errorf("Lint: %v has code %d, want %d", err, got, tt.code)
+			}
+		})
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := harden.Lint(ctx, m, nil, harden.Options{}); !errors.Is(err, context.Canceled) {
+		t.Errorf("an ended context gives %v", err)
+	}
+}
+
+// failing are the ids, without HIG-, that failed in a file, each once.
+func failing(checks []report.Check, location string) []string {
+	var out []string
+	for _, c := range checks {
+		if c.State == report.CheckFailed && (location == "" || c.Location == location) {
+			out = append(out, strings.TrimPrefix(c.ID, "HIG-"))
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+const corpus = "../../../shared/data/dockerfiles"
+
+// block is one file of the corpus.
+type block struct{ Path, Text string }
+
+func readCorpus(t testing.TB) []block {
+	t.Helper()
+	var out []block
+	for _, name := range []string{"dhi-guides.jsonl", "awesome-compose.jsonl"} {
+		f, err := os.Open(filepath.Join(corpus, name))
+		if err != nil {
+			t.Skipf("the corpus is not here: %v", err)
+		}
+		defer f.Close()
+		s := bufio.NewScanner(f)
+		s.Buffer(nil, 1<<20)
+		for s.Scan() {
+			var b block
+			if err := json.Unmarshal(s.Bytes(), &b); err != nil {
+				t.Fatal(err)
+			}
+			out = append(out, b)
+		}
+		if err := s.Err(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return out
+}
+
+// lintBlock lints one block in a tree of its own, under the name that it would have.
+func lintBlock(t testing.TB, b block) (*harden.Result, string) {
+	t.Helper()
+	name := path.Base(b.Path)
+	if strings.HasSuffix(b.Path, "Dockerfile") {
+		name = "Dockerfile"
+	} else if strings.HasSuffix(b.Path, "compose.yaml") || strings.HasSuffix(b.Path, "compose.yml") {
+		name = "compose.yaml"
+	}
+	res, err := harden.Lint(t.Context(), fstest.MapFS{name: {Data: []byte(b.Text)}}, nil, harden.Options{})
+	if err != nil {
+		t.Fatalf("%s: %v", b.Path, err)
+	}
+	return res, name
+}
+
+// TestCorpus wants every block of the corpus parsed or refused with a reason and a
+// line, the same way twice.
+func TestCorpus(t *testing.T) {
+	refused := 0
+	for _, b := range readCorpus(t) {
+		res, name := lintBlock(t, b)
+		if len(res.Files) != 1 {
+			t.Errorf("%s: %d files", b.Path, len(res.Files))
+			continue
+		}
+		lines := strings.Count(b.Text, "\n") + 1
+		for _, c := range res.Checks {
+			if c.Reason == "" || c.Location != name || c.Line < 0 || c.Line > lines {
+				t.Errorf("%s: %s at %s:%d of %d lines, reason %q", b.Path, c.ID, c.Location, c.Line, lines, c.Reason)
+			}
+			if strings.Contains(c.Reason, "gave up") || strings.Contains(c.Reason, "no conclusion") {
+				t.Errorf("%s: %s: %s", b.Path, c.ID, c.Reason)
+			}
+		}
+		if res.Files[0].Refused != "" {
+			refused++
+			if len(res.Checks) != 1 || res.Checks[0].Line == 0 {
+				t.Errorf("%s is refused without a line: %+v", b.Path, res.Checks)
+			}
+			t.Logf("refused %s: %s", b.Path, res.Files[0].Refused)
+		}
+		again, _ := lintBlock(t, b)
+		if diff := cmp.Diff(res, again); diff != "" {
+			t.Errorf("%s: a second run differs:\n%s", b.Path, diff)
+		}
+	}
+	t.Logf("%d blocks refused", refused)
+}
+
+// TestLabels compares with what was written down by hand.
+func TestLabels(t *testing.T) {
+	blocks := map[string]block{}
+	for _, b := range readCorpus(t) {
+		blocks[b.Path] = b
+	}
+	data, err := os.ReadFile("testdata/labels.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for line := range strings.Lines(string(data)) {
+		line = strings.TrimSpace(line)
+		if line == "" || strings.HasPrefix(line, "#") {
+			continue
+		}
+		f := strings.Split(line, "|")
+		if len(f) != 3 {
+			t.Fatalf("malformed label %q", line)
+		}
+		b, ok := blocks[strings.TrimSpace(f[0])]
+		if !ok {
+			t.Errorf("no block %s", f[0])
+			continue
+		}
+		n++
+		res, _ := lintBlock(t, b)
+		got := failing(res.Checks, "")
+		for _, id := range strings.Fields(f[1]) {
+			if !slices.Contains(got, id) {
+				t.Errorf("%s: %s must fail and does not; %v do", b.Path, id, got)
+			}
+		}
+		for _, id := range strings.Fields(f[2]) {
+			if slices.Contains(got, id) {
+				for _, c := range res.Checks {
+					if c.ID == "HIG-"+id && c.State == report.CheckFailed {
+						t.Errorf("%s:%d: %s must not fail and does: %s", b.Path, c.Line, id, c.Reason)
+					}
+				}
+			}
+		}
+	}
+	if n < 40 {
+		t.Errorf("only %d labels", n)
+	}
+}
+
+// thousand is a tree with 1,000 Dockerfiles of ordinary size.
+func thousand() fstest.MapFS {
+	m := fstest.MapFS{}
+	for i := range 1000 {
+		m[fmt.Sprintf("svc%03d/Dockerfile", i)] = &fstest.MapFile{Data: fmt.Appendf(nil, "# syntax=docker/dockerfile:1\nARG V=1.26\nFROM golang:${V} AS build\nWORKDIR /src\nCOPY go.mod go.sum ./\n"+
+			"RUN --mount=type=cache,target=/go/pkg/mod go mod download\nCOPY . .\nRUN apt-get update && apt-get install -y --no-install-recommends \\\n    git=1:2.* \\\n    curl \\\n && rm -rf /var/lib/apt/lists/*\n"+
+			"RUN <<EOF\nset -e\ncurl -fsSL https://example.com/%d.sh -o /tmp/x.sh\necho done | tee /log\nEOF\nRUN CGO_ENABLED=0 go build -o /app .\n\nFROM gcr.io/distroless/static-debian12:nonroot\nENV A=b C=d\nCOPY --from=build /app /app\n"+
+			"LABEL org.opencontainers.image.source=x\nUSER 65532:65532\nEXPOSE 8080\nENTRYPOINT [\"/app\"]\n", i)}
+	}
+	return m
+}
+
+func TestThousandDockerfilesInTwoSeconds(t *testing.T) {
+	if testing.Short() {
+		t.Skip("a measurement")
+	}
+	m := thousand()
+	start := time.Now()
+	res, err := harden.Lint(t.Context(), m, nil, harden.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := time.Since(start)
+	if len(res.Files) != 1000 {
+		t.Errorf("%d files", len(res.Files))
+	}
+	t.Logf("1,000 Dockerfiles in %s, %d outcomes", d, len(res.Checks))
+	if d > 10*time.Second { // the promise is 2 s on an idle machine; the benchmark shows it
+		t.Errorf("1,000 Dockerfiles took %s", d)
+	}
+}
+
+func BenchmarkLintThousandDockerfiles(b *testing.B) {
+	m := thousand()
+	for b.Loop() {
+		if _, err := harden.Lint(b.Context(), m, nil, harden.Options{}); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
