@@ -91,6 +91,11 @@ func TestMatch(t *testing.T) {
 			state: report.Failed, problem: "only for other releases of alpine 3", unmatched: 1,
 		},
 		{
+			name: "release_past_its_end", release: &linux.Release{ID: "debian", VersionID: "10", VersionCodename: "buster"},
+			packages: []pkg.Package{deb("openssl", "1.1.1", "", "")}, want: []string{"CVE-2026-5000 openssl exact-direct-match"},
+			state: report.Done, problem: "the support of debian 10 ended on 2024-06-30",
+		},
+		{
 			name: "no_os_release", packages: []pkg.Package{{Name: "openssl", Version: "3.0.14-1", Type: pkg.DebPkg}},
 			state: report.Failed, problem: "does not say which distribution", unmatched: 1,
 		},

@@ -150,6 +150,8 @@ func TestUpdateFails(t *testing.T) {
 	good := t.TempDir()
 	want := mustOpen(t, m.options(good)).Status().Checksum
 
+	m.publish(t, built.Add(time.Hour)) // something new to download
+
 	archives := func(serve func(http.ResponseWriter)) func(http.ResponseWriter, *http.Request) bool {
 		return func(w http.ResponseWriter, r *http.Request) bool {
 			if strings.HasSuffix(r.URL.Path, ".json") {
@@ -192,7 +194,6 @@ func TestUpdateFails(t *testing.T) {
 		{"listing_too_large", listing(strings.Repeat(" ", 2<<20)), "too large"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			m.publish(t, built.Add(time.Hour)) // something new to download
 			m.fail(tt.answer)
 			defer m.fail(nil)
 			opt := m.options(t.TempDir())

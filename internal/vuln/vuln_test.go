@@ -62,6 +62,7 @@ func records() []grypedb.Record {
 			Fix: report.Fix{State: report.FixFixed, Versions: []string{"1.3.1"}},
 		},
 		{ID: "GHSA-dddd-eeee-ffff", Aliases: []string{"CVE-2026-1000"}, Ecosystem: "python", Package: "openssl-wrapper", Constraint: "< 2.0", Severity: report.High},
+		{ID: "CVE-2026-5000", Distro: "debian 10 buster", Package: "openssl", Severity: report.High, EOL: day("2024-06-30")},
 		{ID: "CVE-2026-4000", CPE: "acme:thing", Constraint: "< 2.0", Severity: report.Medium},
 	}
 }

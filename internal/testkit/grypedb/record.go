@@ -59,6 +59,9 @@ type Record struct {
 	URLs        []string
 	// Published is the date of the record. Zero means the time of the build.
 	Published time.Time
+	// EOL is the end of the distro release's support; nil means that none is known. The
+	// first record of a release says it for all.
+	EOL *time.Time
 }
 
 // Provider is the feed that such a record would come from.
@@ -105,7 +108,7 @@ func (r Record) operatingSystem() (*db.OperatingSystem, error) {
 		return nil, fmt.Errorf("record %s: distro %q is not \"name version [codename]\"", r.ID, r.Distro)
 	}
 	major, minor, _ := strings.Cut(f[1], ".")
-	os := &db.OperatingSystem{Name: f[0], ReleaseID: f[0], MajorVersion: major, MinorVersion: minor}
+	os := &db.OperatingSystem{Name: f[0], ReleaseID: f[0], MajorVersion: major, MinorVersion: minor, EOLDate: r.EOL}
 	if len(f) == 3 {
 		os.Codename = f[2]
 	} else {
