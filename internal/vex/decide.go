@@ -27,17 +27,7 @@ func Decide(findings []report.Vulnerability, docs []Document, image Image, opt O
 	if out.Vulnerabilities == nil {
 		out.Vulnerabilities = []report.Vulnerability{}
 	}
-	prepared := make([]finding, len(findings))
-	for i := range findings {
-		prepared[i] = prepare(&findings[i], &image)
-	}
-	read := ordered(docs)
-	names := nameImage(&image)
-	r := &run{
-		matcher: matcher{index: newIndex(read, prepared), image: &image, names: names,
-			opt: &opt, scopes: map[scopeKey]scope{}, stands: standings(read, names)},
-		seen: make([]tally, len(read)),
-	}
+	r, prepared := newRun(findings, docs, &image, &opt)
 	for i := range prepared {
 		d, had := r.decide(&prepared[i])
 		out.Vulnerabilities[i].Decision = d
@@ -46,6 +36,21 @@ func Decide(findings []report.Vulnerability, docs []Document, image Image, opt O
 	out.Documents, out.Hygiene = r.rows(docs), r.hygiene
 	out.Warnings = r.warnings()
 	return out, nil
+}
+
+// newRun prepares findings, documents and the image for one decision.
+func newRun(findings []report.Vulnerability, docs []Document, image *Image, opt *Options) (*run, []finding) {
+	prepared := make([]finding, len(findings))
+	for i := range findings {
+		prepared[i] = prepare(&findings[i], image)
+	}
+	read := ordered(docs)
+	names := nameImage(image)
+	return &run{
+		matcher: matcher{index: newIndex(read, prepared), image: image, names: names,
+			opt: opt, scopes: map[scopeKey]scope{}, stands: standings(read, names)},
+		seen: make([]tally, len(read)),
+	}, prepared
 }
 
 func prepare(v *report.Vulnerability, image *Image) finding {
