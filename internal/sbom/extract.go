@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"regexp"
 	"runtime"
 	"slices"
@@ -134,7 +133,7 @@ func config(opt Options, embedded *embedded, without []string) *syft.CreateSBOMC
 // says, sorted, at most limit and a last one that counts the rest.
 func warnings(s *sbom.SBOM, more []string, limit int) []string {
 	out := slices.Clone(more)
-	for at, reasons := range maps.All(s.Artifacts.Unknowns) {
+	for at, reasons := range s.Artifacts.Unknowns {
 		for _, r := range reasons {
 			out = append(out, fmt.Sprintf("%s: %s", at.RealPath, strings.TrimSpace(r)))
 		}
