@@ -55,6 +55,7 @@ func (w *watcher) event(e pipeline.Event) {
 	case w.quiet:
 	case e.Layer != nil:
 		w.layer(e)
+	case e.Done && e.State == report.Skipped: // nobody waits for what was not asked for
 	case e.Done:
 		w.erase()
 		place := e.Stage

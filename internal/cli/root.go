@@ -94,7 +94,7 @@ func bind(cmd *cobra.Command, groups ...string) {
 
 // load reads the configuration of a command: its flags, the file, the defaults.
 func (a *app) load(cmd *cobra.Command, args []string) (*config.Config, error) {
-	flags, err := given(cmd)
+	flags, err := flagValues(cmd)
 	if err != nil {
 		return nil, err
 	}
@@ -103,11 +103,12 @@ func (a *app) load(cmd *cobra.Command, args []string) (*config.Config, error) {
 	}
 	return config.Load(config.Sources{
 		Flags: flags, Getenv: a.Getenv, ReadFile: readFile, Stdin: a.Stdin, GOOS: a.GOOS, GOARCH: a.GOARCH,
+		NoFile: a.noFile,
 	})
 }
 
-// given collects the options that were given as flags.
-func given(cmd *cobra.Command) (map[string][]string, error) {
+// flagValues collects the options that were given as flags.
+func flagValues(cmd *cobra.Command) (map[string][]string, error) {
 	flags := map[string][]string{}
 	for _, o := range config.Options() {
 		for _, name := range []string{o.Name, o.Alias} {

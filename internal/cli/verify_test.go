@@ -177,8 +177,8 @@ func TestNamedVEXFile(t *testing.T) {
 		t.Errorf("decision is %+v", d)
 	}
 
-	if code, _, stderr := w.run("verify", ref, "--vex", w.path("gone.json")); code != fault.Usage || !strings.Contains(stderr, "gone.json") {
-		t.Errorf("a VEX file that is not there: exit %d, %s", code, stderr)
+	if code, _, text := w.verify(ref, "--vex", w.path("gone.json")); code != fault.Usage || !strings.Contains(text, "gone.json") {
+		t.Errorf("a VEX file that is not there: exit %d, %s", code, text)
 	}
 }
 
@@ -192,7 +192,7 @@ func TestReportDirectory(t *testing.T) {
 	if err := os.WriteFile(stale, []byte("{}"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(w.path("report"), report.FileReport), []byte("{}"), 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(w.path("report"), report.FileReport), []byte(`{"schemaVersion":1,"tool":{"name":"imagegate"}}`), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	code, r, text := w.verify(ref)

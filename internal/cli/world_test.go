@@ -248,7 +248,6 @@ func must(t *testing.T, code fault.Code, r *report.Report, text string, wantCode
 	}
 }
 
-
 func writeJSON(t *testing.T, name string, v any) {
 	t.Helper()
 	data, err := json.Marshal(v)

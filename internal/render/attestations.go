@@ -60,7 +60,7 @@ func AttestationProof(w io.Writer, r *report.Report) error {
 			verified++
 			t.line("  signed by " + a.Signer)
 		}
-		if a.Reason != "" {
+		if a.Reason != "" && a.Reason != "signed by "+a.Signer {
 			t.line("  " + a.Reason)
 		}
 		if a.Command != "" {
