@@ -111,11 +111,6 @@ func (a *app) run(ctx context.Context, cfg *config.Config, want pipeline.Want) (
 	if cfg.Verbose || a.Getenv("RUNNER_DEBUG") == "1" {
 		level = slog.LevelDebug
 	}
-	cleanup, err := a.cacheDir(cfg)
-	if err != nil {
-		return nil, err
-	}
-	defer cleanup()
 	watch := a.watcher(cfg)
 	defer watch.close()
 	for _, w := range cfg.Warnings {

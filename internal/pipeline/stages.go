@@ -3,7 +3,6 @@ package pipeline
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 
@@ -144,7 +143,7 @@ func (p *platform) match(ctx context.Context, list *sbom.SBOM) {
 	}
 	defer p.timings.start(report.StageVuln, p.name)()
 	p.event(Event{Stage: report.StageVuln, Platform: p.name})
-	m, err := db.Match(ctx, list.Syft(), vuln.MatchOptions{})
+	m, err := db.Match(ctx, list.Syft(), vuln.MatchOptions{Logger: p.deps.Logger})
 	if err != nil {
 		p.fail(report.StageVuln, err)
 		return
@@ -229,15 +228,16 @@ func (r *run) dbOptions() (vuln.DBOptions, error) {
 	if err != nil {
 		return vuln.DBOptions{}, err
 	}
-	if r.cfg.CacheDir == "" {
-		return vuln.DBOptions{}, errors.New("no directory for the database: give cache-dir")
+	dir := r.cfg.CacheDir
+	if !r.cfg.Cache {
+		dir = "" // a temporary one
 	}
 	maxAge := r.cfg.DBMaxAge
 	if maxAge == 0 {
 		maxAge = -1 // any age: there, 0 means the default
 	}
 	return vuln.DBOptions{
-		CacheDir: r.cfg.CacheDir, DB: r.cfg.DB, MaxAge: maxAge, Now: r.deps.Now, Timeout: r.cfg.Timeout, RootCAs: in,
+		CacheDir: dir, DB: r.cfg.DB, MaxAge: maxAge, Now: r.deps.Now, Timeout: r.cfg.Timeout, RootCAs: in,
 		UserAgent: r.deps.Tool.Name + "/" + r.deps.Tool.Version, Logger: r.deps.Logger,
 	}, nil
 }

@@ -1,0 +1,52 @@
+package cli_test
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// file is a file of the report directory; "" when there is none.
+func (w *world) file(name string) string {
+	w.t.Helper()
+	data, err := os.ReadFile(filepath.Join(w.path("report"), name))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		w.t.Fatal(err)
+	}
+	return string(data)
+}
+
+// holdsNoSecret reads every file of the report directory.
+func (w *world) holdsNoSecret(secret string) {
+	w.t.Helper()
+	for name, data := range w.files() {
+		if bytes.Contains(data, []byte(secret)) {
+			w.t.Errorf("%s holds the secret %q", name, secret)
+		}
+	}
+}
+
+// files are all files of the report directory, by their path in it.
+func (w *world) files() map[string][]byte {
+	w.t.Helper()
+	out := map[string][]byte{}
+	dir := w.path("report")
+	err := fs.WalkDir(os.DirFS(dir), ".", func(name string, d fs.DirEntry, err error) error {
+		if err != nil || !d.Type().IsRegular() {
+			return err
+		}
+		data, err := os.ReadFile(filepath.Join(dir, filepath.FromSlash(name)))
+		if err != nil {
+			return fmt.Errorf("read the report: %w", err)
+		}
+		out[name] = data
+		return nil
+	})
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		w.t.Fatal(err)
+	}
+	return out
+}
