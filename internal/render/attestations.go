@@ -35,7 +35,11 @@ func AttestationList(w io.Writer, r *report.Report) error {
 	}
 	t.line("")
 	if len(r.Attestations) == 0 {
-		t.line("No attestation was found.")
+		if looked(r, report.StageAttest) {
+			t.line("No attestation was found.")
+		} else {
+			t.line("Attestations could not be looked for.")
+		}
 		return t.flush()
 	}
 	t.row("STATE", "FAMILY", "PREDICATE TYPE", "DIGEST", "SIZE", "SIGNER OR REASON")

@@ -110,16 +110,24 @@ func mdCounts(r *report.Report, open []report.Vulnerability) section {
 	cells := func(title string, c report.Counts, last string) string {
 		out := []string{title}
 		for _, n := range countList(c) {
-			out = append(out, fmt.Sprint(n))
+			out = append(out, number(r, n))
 		}
 		return row(append(out, last)...)
 	}
 	var b strings.Builder
 	b.WriteString(header("Findings", "Critical:", "High:", "Medium:", "Low:", "Negligible:", "Unknown:", "Suppressed by VEX:"))
-	b.WriteString(cells("Open", r.Counts, fmt.Sprint(r.Counts.Suppressed)))
+	b.WriteString(cells("Open", r.Counts, number(r, r.Counts.Suppressed)))
 	b.WriteString(cells("of these with a fix", report.CountVulnerabilities(fixable), ""))
 	b.WriteString("\n" + mdFacts(r) + "\n\n")
 	return section{head: b.String()}
+}
+
+// number is a count, or a dash when nothing was counted.
+func number(r *report.Report, n int) string {
+	if !counted(r) {
+		return "-"
+	}
+	return fmt.Sprint(n)
 }
 
 // mdFacts is one line about what was looked at and by which rules.
@@ -134,7 +142,9 @@ func mdFacts(r *report.Report) string {
 	if d := r.Subject.Distro; d != nil {
 		facts = append(facts, word(d.ID+" "+d.Version))
 	}
-	facts = append(facts, plural(r.SBOM.Packages, "package"))
+	if r.SBOM.Packages > 0 || looked(r, report.StageSBOM) {
+		facts = append(facts, plural(r.SBOM.Packages, "package"))
+	}
 	if d := day(r.Database.Built); d != "" {
 		facts = append(facts, "vulnerability database of "+d)
 	}

@@ -10,8 +10,12 @@ import (
 )
 
 func mdAttestations(r *report.Report) section {
-	if len(r.Attestations) == 0 {
+	switch {
+	case len(r.Attestations) > 0:
+	case looked(r, report.StageAttest):
 		return section{head: "No attestation was found.\n\n"}
+	default:
+		return section{head: "Attestations were not looked for.\n\n"}
 	}
 	verified := 0
 	titles := []string{"Predicate", "State", "Signer"}
@@ -35,10 +39,14 @@ func mdAttestations(r *report.Report) section {
 
 func mdOpen(r *report.Report, open []report.Vulnerability) section {
 	if len(open) == 0 {
+		decided := counted(r)
 		for _, st := range r.Stages {
 			if st.Name == report.StageVuln && st.State != report.Done {
-				return section{head: "Vulnerabilities were not decided.\n\n"}
+				decided = false
 			}
+		}
+		if !decided {
+			return section{head: "Vulnerabilities were not decided.\n\n"}
 		}
 		return section{head: "No open finding.\n\n"}
 	}

@@ -169,9 +169,22 @@ func TestMarkdownBeginsWithTheVerdict(t *testing.T) {
 // "No open finding" may only be said when somebody looked.
 func TestMarkdownDoesNotClaimWhatWasNotSeen(t *testing.T) {
 	r := passing()
-	r.Vulnerabilities = nil
-	if got := markdown(t, r, 0); !strings.Contains(got, "No open finding.") {
-		t.Errorf("nothing found is not said:\n%s", got)
+	r.Vulnerabilities, r.Attestations, r.Counts, r.SBOM.Packages = nil, nil, report.Counts{}, 0
+	r.Stages = []report.Stage{{Name: report.StageVuln, State: report.Done}, {Name: report.StageAttest, State: report.Missing}}
+	found := []string{"No open finding.", "No attestation was found.", "| Open | 0 |"}
+	for got, want := markdown(t, r, 0), found; len(want) > 0; want = want[1:] {
+		if !strings.Contains(got, want[0]) {
+			t.Errorf("%q is not said:\n%s", want[0], got)
+		}
+	}
+	for _, stages := range [][]report.Stage{nil, {{Name: report.StageResolve, State: report.Failed, Reason: "no such tag"}}} {
+		r.Stages = stages
+		md, txt := markdown(t, r, 0), text(t, r, render.TextOptions{})
+		for _, claim := range append(found, "none was found", " 0 critical", "0 packages", "Packages  ") {
+			if strings.Contains(md, claim) || strings.Contains(txt, claim) {
+				t.Errorf("%q is said of what was not seen:\n%s\n%s", claim, md, txt)
+			}
+		}
 	}
 	for _, state := range []report.State{report.Missing, report.Failed, report.Skipped} {
 		r.Stages = []report.Stage{{Name: report.StageVuln, State: state, Reason: "no database"}}

@@ -80,6 +80,22 @@ func split(r *report.Report) (open, suppressed []report.Vulnerability) {
 	return open, suppressed
 }
 
+// looked reports whether a stage came to an end on some platform: it found something,
+// or that there is nothing. What was not looked at must not read like nothing found.
+func looked(r *report.Report, stage string) bool {
+	for _, s := range r.Stages {
+		if s.Name == stage && (s.State == report.Done || s.State == report.Missing) {
+			return true
+		}
+	}
+	return false
+}
+
+// counted reports whether the numbers of r stand for something.
+func counted(r *report.Report) bool {
+	return len(r.Vulnerabilities) > 0 || looked(r, report.StageVuln)
+}
+
 // countList are the numbers of c in the order of report.Severities.
 func countList(c report.Counts) []int {
 	return []int{c.Critical, c.High, c.Medium, c.Low, c.Negligible, c.Unknown}

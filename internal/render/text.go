@@ -132,11 +132,15 @@ func (t texter) verdict() section {
 }
 
 func (t texter) numbers() section {
-	var parts []string
-	for i, n := range countList(t.r.Counts) {
-		parts = append(parts, fmt.Sprintf("%d %s", n, report.Severities()[i]))
+	found := "not looked for"
+	if counted(t.r) {
+		var parts []string
+		for i, n := range countList(t.r.Counts) {
+			parts = append(parts, fmt.Sprintf("%d %s", n, report.Severities()[i]))
+		}
+		found = fmt.Sprintf("%s; %d suppressed by VEX", strings.Join(parts, ", "), t.r.Counts.Suppressed)
 	}
-	head := "\n" + t.line(0, 12, bold, "Findings", fmt.Sprintf("%s; %d suppressed by VEX", strings.Join(parts, ", "), t.r.Counts.Suppressed))
+	head := "\n" + t.line(0, 12, bold, "Findings", found)
 	sub := t.r.Subject
 	head += t.line(0, 12, bold, "Asked for", sub.Reference)
 	if d := day(sub.Created); d != "" {
@@ -145,7 +149,9 @@ func (t texter) numbers() section {
 	if d := day(sub.EndOfLife); d != "" {
 		head += t.line(0, 12, bold, "End of life", d)
 	}
-	head += t.line(0, 12, bold, "Packages", fmt.Sprint(t.r.SBOM.Packages))
+	if t.r.SBOM.Packages > 0 || looked(t.r, report.StageSBOM) {
+		head += t.line(0, 12, bold, "Packages", fmt.Sprint(t.r.SBOM.Packages))
+	}
 	if d := day(t.r.Database.Built); d != "" {
 		head += t.line(0, 12, bold, "Database", "of "+d)
 	}
@@ -166,8 +172,12 @@ func (t texter) attestations() section {
 		}
 		s.rows = append(s.rows, t.line(2, 10, color, string(a.State), text+t.on(a.Platform)))
 	}
-	if len(s.rows) == 0 {
+	switch {
+	case len(s.rows) > 0:
+	case looked(t.r, report.StageAttest):
 		s.head += t.line(2, 0, "", "", "none was found")
+	default:
+		s.head += t.line(2, 0, "", "", "not looked for")
 	}
 	return s
 }
