@@ -245,3 +245,22 @@ func FuzzLoadFile(f *testing.F) {
 		}
 	})
 }
+
+func TestLoginInReference(t *testing.T) {
+	digest := "@sha256:" + strings.Repeat("1", 64)
+	for ref, want := range map[string]bool{
+		"user:pass@dhi.io/python:3": true, "token@dhi.io/python": true, "https://user:pass@dhi.io/python": true, "user:pass@app": true,
+		"docker:user:pass@dhi.io/python": true, "user:pass/word@dhi.io/python": true,
+		"user:pass@dhi.io/python" + digest: true,
+		"dhi.io/python:3" + digest:         false, "app" + digest: false, "app:1" + digest: false, "app@sha256:12": false, "localhost:5000/app" + digest: false,
+		"oci-dir:me@home/layout": false, "docker-archive:me@home/a.tar" + digest: false, "": false,
+	} {
+		_, err := config.Load(config.Sources{Flags: map[string][]string{"image": {ref}}, NoFile: true, GOARCH: "amd64"})
+		if got := err != nil; got != want {
+			t.Errorf("%q: error %v, want one: %v", ref, err, want)
+		}
+		if err != nil && (fault.CodeOf(err) != fault.Usage || strings.Contains(err.Error(), "pass") || strings.Contains(err.Error(), "token")) {
+			t.Errorf("%q: %v", ref, err)
+		}
+	}
+}

@@ -140,6 +140,11 @@ func secretWarning(name, origin string) string {
 // finish fills what depends on several options or on the machine.
 func (c *Config) finish(s Sources) []error {
 	var errs []error
+	if holdsLogin(c.Image) {
+		c.Image = "" // and is shown nowhere
+		errs = append(errs, fault.Usagef("read the image reference",
+			"leave it out, and use registry-username with registry-password-stdin or registry-password-file", "it holds a login, or an @ that stands before no digest"))
+	}
 	if c.CacheDir == "" {
 		c.CacheDir = defaultCacheDir(s)
 	}
@@ -172,6 +177,20 @@ func (c *Config) finish(s Sources) []error {
 			"a registry user without a password"))
 	}
 	return errs
+}
+
+// holdsLogin says whether a reference has a user, a password or a token in it, as URLs
+// may. The only @ of a reference stands before a digest.
+func holdsLogin(ref string) bool {
+	for _, local := range []string{"oci-dir:", "docker-archive:"} {
+		if strings.HasPrefix(ref, local) {
+			return false
+		}
+	}
+	if i := strings.LastIndexByte(ref, '@'); i >= 0 && strings.HasPrefix(ref[i+1:], "sha") && !strings.Contains(ref[i:], "/") {
+		ref = ref[:i]
+	}
+	return strings.Contains(ref, "@")
 }
 
 // readPassword takes the password from the file or from standard input. One line
