@@ -127,7 +127,7 @@ func SecretFile(p string) string {
 	switch lower {
 	case "id_rsa", "id_dsa", "id_ecdsa", "id_ed25519", "id_ed25519_sk", "id_ecdsa_sk":
 		return "an SSH private key"
-	case ".npmrc", ".yarnrc.yml", ".pypirc", ".netrc", "_netrc", ".git-credentials", ".dockercfg", ".pgpass", ".my.cnf", ".htpasswd", ".vault-token", ".terraformrc", "credentials.tfrc.json":
+	case ".npmrc", ".pypirc", ".netrc", "_netrc", ".git-credentials", ".dockercfg", ".pgpass", ".my.cnf", ".htpasswd", ".vault-token", ".terraformrc", "credentials.tfrc.json":
 		return "credentials of a tool"
 	case ".env":
 		return "an environment file"

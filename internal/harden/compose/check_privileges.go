@@ -63,7 +63,7 @@ var capDrop = &rule{
 
 // harmless are the capabilities that may be added back without a word: they do not
 // reach beyond the container's own files and ports.
-var harmless = []string{"NET_BIND_SERVICE", "CHOWN", "SETUID", "SETGID", "SETPCAP", "FOWNER", "KILL", "FSETID"}
+var harmless = []string{"NET_BIND_SERVICE", "CHOWN", "SETUID", "SETGID", "SETPCAP", "FOWNER", "KILL", "FSETID", "IPC_LOCK"}
 
 var capAdd = &rule{
 	Check: check.Check{

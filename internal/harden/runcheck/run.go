@@ -223,6 +223,9 @@ func (e *engine) hardened(ctx context.Context, o *Observation, opt Options) (err
 	return nil
 }
 
+// signalNames are the usual stop signals as podman numbers them; unset is SIGTERM.
+var signalNames = map[string]string{"": "SIGTERM", "15": "SIGTERM", "2": "SIGINT", "3": "SIGQUIT", "1": "SIGHUP", "9": "SIGKILL"}
+
 // watch polls the container until it ends or the time is over.
 func (e *engine) watch(ctx context.Context, id string, d time.Duration) (*inspect, error) {
 	deadline := time.NewTimer(d)
@@ -250,8 +253,8 @@ func (e *engine) watch(ctx context.Context, id string, d time.Duration) (*inspec
 // stop sends the stop signal and waits; the engine kills what is left after the grace.
 func (e *engine) stop(ctx context.Context, id string, in *inspect, o *Observation, opt Options) error {
 	s := &Stop{Signal: in.Config.StopSignal, Grace: opt.Grace}
-	if s.Signal == "" {
-		s.Signal = "SIGTERM"
+	if name := signalNames[s.Signal]; name != "" {
+		s.Signal = name
 	}
 	var start time.Time
 	if opt.Now != nil {
@@ -311,8 +314,9 @@ func (e *engine) probe(ctx context.Context, o *Observation, opt Options) (err er
 	return nil
 }
 
-// madeByEngine are paths that engines make in every container.
-var madeByEngine = []string{"/dev", "/proc", "/sys", "/etc/hosts", "/etc/hostname", "/etc/resolv.conf", "/etc/mtab", "/run/.containerenv", "/.dockerenv", "/run/secrets"}
+// madeByEngine are paths that engines make in every container; podman adds the user to
+// passwd and group when the image does not have it.
+var madeByEngine = []string{"/dev", "/proc", "/sys", "/etc/hosts", "/etc/hostname", "/etc/resolv.conf", "/etc/mtab", "/etc/passwd", "/etc/group", "/run/.containerenv", "/.dockerenv", "/run/secrets"}
 
 // outside keeps paths that are under none of dirs, nor above one (a mount point is
 // made by the engine).

@@ -1,0 +1,113 @@
+package dockerfile
+
+import (
+	"strings"
+
+	"github.com/moby/buildkit/frontend/dockerfile/instructions"
+
+	"github.com/imagegate/imagegate/internal/harden/edit"
+	"github.com/imagegate/imagegate/internal/report"
+)
+
+// Fixes returns the edits that are safe: they change neither what is built nor how it
+// behaves, except for what the check is about.
+//
+//   - HIG-D002: a base that is written out is pinned to the digest that digest returns
+//     for it; the tag stays in the reference and in a comment above.
+//   - HIG-D008: a shell form of one plain command becomes the exec form.
+//   - HIG-D005: USER 65532:65532 is added where the base is known to run as that
+//     already, so that the file says what the image does.
+//
+// Results are those of [Run]; what was silenced is left alone. A nil digest pins
+// nothing.
+func Fixes(f *File, results []report.Check, digest func(image string) (string, bool)) []edit.Edit {
+	var out []edit.Edit
+	open := func(id string, line int, states ...string) bool {
+		for _, r := range results {
+			for _, s := range states {
+				if r.ID == id && r.State == s && (line == 0 || r.Line == line) {
+					return true
+				}
+			}
+		}
+		return false
+	}
+	for _, s := range f.Stages {
+		if e, ok := f.pin(s, digest); ok && open("HIG-D002", s.Line, report.CheckFailed) {
+			out = append(out, e)
+		}
+		for _, st := range s.Steps {
+			if e, ok := f.exec(st); ok && open("HIG-D008", st.Line, report.CheckFailed) {
+				out = append(out, e)
+			}
+		}
+	}
+	final := f.Final()
+	if _, line := final.user(); line == 0 && final.Root().Base.Err == nil && final.Root().Base.Ref.NonRoot() && open("HIG-D005", 0, report.CheckUndecided) {
+		at := f.lastLine() + 1
+		for _, st := range final.Steps {
+			switch st.Cmd.(type) {
+			case *instructions.EntrypointCommand, *instructions.CmdCommand:
+				at = min(at, st.Line)
+			}
+		}
+		out = append(out, edit.Edit{First: at, Last: at - 1, Lines: []string{"USER 65532:65532"}, ID: "HIG-D005", Why: "name the user that the base has"})
+	}
+	return out
+}
+
+// lastLine is the last line that holds anything.
+func (f *File) lastLine() int {
+	for i := len(f.lines); i > 0; i-- {
+		if strings.TrimSpace(f.lines[i-1]) != "" {
+			return i
+		}
+	}
+	return 0
+}
+
+// pin rewrites FROM when the image is written out on one line.
+func (f *File) pin(s *Stage, digest func(string) (string, bool)) (edit.Edit, bool) {
+	b := s.Base
+	if digest == nil || b.Stage != nil || b.Scratch || b.Err != nil || b.Ref.Digest != "" || b.Raw != b.Image || s.Line > len(f.lines) {
+		return edit.Edit{}, false
+	}
+	d, ok := digest(b.Image)
+	if !ok || !strings.HasPrefix(d, "sha256:") || len(d) != 71 {
+		return edit.Edit{}, false
+	}
+	line := strings.TrimRight(f.lines[s.Line-1], "\r")
+	if strings.Count(line, b.Image) != 1 {
+		return edit.Edit{}, false
+	}
+	indent := line[:len(line)-len(strings.TrimLeft(line, " \t"))]
+	return edit.Edit{
+		First: s.Line, Last: s.Line, ID: "HIG-D002", Why: "pin " + b.Image,
+		Lines: []string{indent + "# " + b.Image, strings.Replace(line, b.Image, b.Image+"@"+d, 1)},
+	}, true
+}
+
+// exec rewrites a shell form that stands on one line.
+func (f *File) exec(st *Step) (edit.Edit, bool) {
+	if st.OnBuild || st.Line != st.End || st.Line > len(f.lines) {
+		return edit.Edit{}, false
+	}
+	var words []string
+	var shellForm bool
+	switch c := st.Cmd.(type) {
+	case *instructions.EntrypointCommand:
+		words, shellForm = c.CmdLine, c.PrependShell
+	case *instructions.CmdCommand:
+		words, shellForm = c.CmdLine, c.PrependShell
+	}
+	if !shellForm {
+		return edit.Edit{}, false
+	}
+	text := strings.Join(words, " ")
+	if _, ok := plainCommand(text); !ok {
+		return edit.Edit{}, false
+	}
+	line := f.lines[st.Line-1]
+	indent := line[:len(line)-len(strings.TrimLeft(line, " \t"))]
+	return edit.Edit{First: st.Line, Last: st.Line, Lines: []string{indent + ExecForm(strings.ToUpper(st.Cmd.Name()), text)}, ID: "HIG-D008", Why: "exec form"}, true
+}
