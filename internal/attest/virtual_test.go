@@ -87,3 +87,6 @@ func withoutEntries(t testing.TB, data []byte) []byte {
 	delete(b["verificationMaterial"].(map[string]any), "tlogEntries")
 	return marshal(t, b)
 }
+
+// testTime is a fixed time within the life of the test instances' logs.
+var testTime = time.Unix(1_700_000_000, 0)
