@@ -51,11 +51,11 @@ func floorPlan() map[string]room {
 		},
 		"image": {
 			internal: []string{"fault"},
-			outside:  []string{ggcr, "github.com/anchore/stereoscope", "github.com/klauspost/compress"},
+			outside:  []string{ggcr, "github.com/anchore/stereoscope", "github.com/anchore/go-sync", "github.com/klauspost/compress"},
 		},
 		"sbom": {
 			internal: []string{"report", "fault"},
-			outside:  []string{"github.com/anchore/syft", "github.com/anchore/stereoscope", "github.com/anchore/go-logger", "github.com/google/licensecheck", ggcr},
+			outside:  []string{"github.com/anchore/syft", "github.com/anchore/stereoscope", "github.com/CycloneDX/cyclonedx-go", "github.com/package-url/packageurl-go", "github.com/glebarez/go-sqlite", ggcr},
 		},
 		"attest": {
 			internal: []string{"report", "fault"},
@@ -66,7 +66,7 @@ func floorPlan() map[string]room {
 		},
 		"vuln": {
 			internal: []string{"report", "fault"},
-			outside:  []string{"github.com/anchore", "github.com/hashicorp/go-cleanhttp", "github.com/klauspost/compress", "github.com/knqyf263", "golang.org/x/mod"},
+			outside:  []string{"github.com/anchore", "github.com/spf13/afero", "gorm.io/gorm", "github.com/klauspost/compress", "github.com/knqyf263", "golang.org/x/mod"},
 		},
 		"vex": {
 			internal: []string{"report", "fault"},
@@ -74,7 +74,7 @@ func floorPlan() map[string]room {
 		},
 		"harden": {
 			internal: []string{"report", "fault"},
-			outside:  []string{"github.com/moby/buildkit", "github.com/moby/patternmatcher", "github.com/compose-spec/compose-go", "go.yaml.in/yaml", ggcr + "/pkg/v1", "github.com/pmezard/go-difflib"},
+			outside:  []string{"github.com/moby/buildkit", "github.com/moby/patternmatcher", "github.com/distribution/reference", "github.com/compose-spec/compose-go", "go.yaml.in/yaml", ggcr + "/pkg/v1", "github.com/pmezard/go-difflib"},
 		},
 		"policy":  {internal: []string{"report", "fault"}},
 		"render":  {internal: []string{"report"}},

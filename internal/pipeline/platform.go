@@ -125,7 +125,7 @@ func (p *platform) pull(ctx context.Context) *image.Image {
 	defer p.timings.start(report.StagePull, p.name)()
 	p.event(Event{Stage: report.StagePull, Platform: p.name})
 	img, err := image.Pull(ctx, p.img, image.Input{
-		Reference: p.img.Reference, Tags: p.tags(), RepoDigests: p.repoDigests(),
+		Tags: p.tags(), RepoDigests: p.repoDigests(),
 		ManifestRaw: p.man.Raw, ConfigRaw: p.man.ConfigRaw, Manifest: p.man.Manifest, Config: p.man.Config,
 	}, image.Options{TempDir: p.deps.TempDir, Progress: func(l image.Progress) {
 		p.event(Event{Stage: report.StagePull, Platform: p.name, Layer: &l})
@@ -145,7 +145,7 @@ func (p *platform) pull(ctx context.Context) *image.Image {
 func (p *platform) packages(ctx context.Context, img *image.Image) *sbom.SBOM {
 	defer p.timings.start(report.StageSBOM, p.name)()
 	p.event(Event{Stage: report.StageSBOM, Platform: p.name})
-	list, err := sbom.Extract(ctx, img.Stereoscope(), p.img.Reference, sbom.Options{
+	list, err := sbom.Extract(ctx, img.Stereoscope(), p.imageName(), sbom.Options{
 		Tool: p.deps.Tool.Name, Version: p.deps.Tool.Version, Created: p.written(),
 	})
 	if err != nil {
@@ -215,6 +215,15 @@ func (p *platform) file(list ...report.File) {
 		f.Path = p.folder + f.Path
 		p.files = append(p.files, f)
 	}
+}
+
+// imageName is what the image is called in its SBOM: the same on every machine, so
+// no path of this one.
+func (p *platform) imageName() string {
+	if p.img.Source == registry.SourceRegistry {
+		return p.img.Reference
+	}
+	return p.img.Source + "@" + p.man.Descriptor.Digest.String()
 }
 
 // tags and repoDigests name the image in the SBOM.
