@@ -68,6 +68,11 @@ func TestLedgerAndHygiene(t *testing.T) {
 	if diff := cmp.Diff(want, res.Hygiene); diff != "" {
 		t.Errorf("hygiene (-want +got):\n%s", diff)
 	}
+	// A lower authority that disagrees at the same time is outranked, not a contradiction.
+	other, err := Decide(findings[:1], []Document{own(t, stmt(vuln, keeps, t1, glibc)), byUser(t, stmt(vuln, clears, t1, glibc))}, testImage(), opt)
+	if err != nil || other.Hygiene.Contradictory != 0 || len(other.Warnings) != 0 {
+		t.Errorf("outranked: hygiene %+v, warnings %q, %v", other.Hygiene, other.Warnings, err)
+	}
 	type row struct {
 		State, Reason                   string
 		Statements, Applicable, Used, S int

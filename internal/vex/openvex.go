@@ -12,36 +12,36 @@ import (
 	govex "github.com/openvex/go-vex/pkg/vex"
 )
 
-// The wire forms of OpenVEX v0.2.0, with the looser v0.0.1 read into them: there a
-// vulnerability is a string, a product is a string, subcomponents belong to the
-// statement, and the version is a string.
+// The wire forms of OpenVEX. In v0.0.1 a vulnerability is a string, a product is a
+// string, subcomponents belong to the statement, and the version is a string.
 type (
-	wireVulnerability govex.Vulnerability
-
-	wireComponent govex.Component
-
-	wireProduct struct {
-		component     govex.Component
-		subcomponents []wireComponent
-	}
-
 	wireVersion int
 
 	// wireTime is RFC 3339, or empty, as go-vex writes a time that it does not have.
 	wireTime struct{ time.Time }
 
-	wireStatement struct {
+	wireCommon struct {
 		ID              string              `json:"@id"`
-		Vulnerability   wireVulnerability   `json:"vulnerability"`
 		Timestamp       wireTime            `json:"timestamp"`
 		LastUpdated     wireTime            `json:"last_updated"`
-		Products        []wireProduct       `json:"products"`
-		Subcomponents   []wireComponent     `json:"subcomponents"` // v0.0.1
 		Status          govex.Status        `json:"status"`
 		StatusNotes     string              `json:"status_notes"`
 		Justification   govex.Justification `json:"justification"`
 		ImpactStatement string              `json:"impact_statement"`
 		ActionStatement string              `json:"action_statement"`
+	}
+
+	wireStatement struct {
+		wireCommon
+		Vulnerability govex.Vulnerability `json:"vulnerability"`
+		Products      []govex.Product     `json:"products"`
+	}
+
+	wireStatement001 struct {
+		wireCommon
+		Vulnerability string   `json:"vulnerability"`
+		Products      []string `json:"products"`
+		Subcomponents []string `json:"subcomponents"`
 	}
 
 	wireMeta struct {
@@ -54,35 +54,34 @@ type (
 	}
 )
 
-func isJSONString(b []byte) bool { return len(b) > 0 && b[0] == '"' }
-
-func (v *wireVulnerability) UnmarshalJSON(b []byte) error {
-	if isJSONString(b) {
-		return json.Unmarshal(b, &v.Name)
+// modern is a statement of v0.0.1 in the form of v0.2.0.
+func (w *wireStatement001) modern() wireStatement {
+	out := wireStatement{wireCommon: w.wireCommon, Vulnerability: govex.Vulnerability{Name: govex.VulnerabilityID(w.Vulnerability)}}
+	for _, id := range w.Products {
+		p := govex.Product{Component: govex.Component{ID: id}}
+		for _, sub := range w.Subcomponents {
+			if sub != "" {
+				p.Subcomponents = append(p.Subcomponents, govex.Subcomponent{Component: govex.Component{ID: sub}})
+			}
+		}
+		out.Products = append(out.Products, p)
 	}
-	return json.Unmarshal(b, (*govex.Vulnerability)(v))
+	return out
 }
 
-func (c *wireComponent) UnmarshalJSON(b []byte) error {
-	if isJSONString(b) {
-		return json.Unmarshal(b, &c.ID)
+// readStatement reads a statement of either version: documents of both say only
+// "https://openvex.dev/ns".
+func readStatement(raw []byte) (wireStatement, error) {
+	var w wireStatement
+	err := json.Unmarshal(raw, &w)
+	if err == nil {
+		return w, nil
 	}
-	return json.Unmarshal(b, (*govex.Component)(c))
-}
-
-func (p *wireProduct) UnmarshalJSON(b []byte) error {
-	if isJSONString(b) {
-		return json.Unmarshal(b, &p.component.ID)
+	var old wireStatement001
+	if json.Unmarshal(raw, &old) == nil {
+		return old.modern(), nil
 	}
-	var w struct {
-		govex.Component
-		Subcomponents []wireComponent `json:"subcomponents"`
-	}
-	if err := json.Unmarshal(b, &w); err != nil {
-		return err
-	}
-	p.component, p.subcomponents = w.Component, w.Subcomponents
-	return nil
+	return w, err
 }
 
 func (t *wireTime) UnmarshalJSON(b []byte) error {
@@ -155,9 +154,13 @@ func readStatements(dec *json.Decoder, b *builder) error {
 	if open != json.Delim('[') {
 		return errors.New("statements is not a list")
 	}
+	var raw json.RawMessage
 	for n := 1; dec.More(); n++ {
-		var w wireStatement
-		if err := dec.Decode(&w); err != nil {
+		if err := dec.Decode(&raw); err != nil {
+			return fmt.Errorf("read statement %d: %w", n, err)
+		}
+		w, err := readStatement(raw)
+		if err != nil {
 			return fmt.Errorf("read statement %d: %w", n, err)
 		}
 		if err := b.addOpenVEX(&w); err != nil {
@@ -191,21 +194,16 @@ func (b *builder) addOpenVEX(w *wireStatement) error {
 	if s.stated.IsZero() || w.Timestamp.After(s.stated) {
 		s.stated = w.Timestamp.UTC()
 	}
-	v := govex.Vulnerability(w.Vulnerability)
-	aliases := make([]string, 0, len(v.Aliases)+1)
-	aliases = append(aliases, lastSegment(v.ID))
-	for _, a := range v.Aliases {
+	aliases := make([]string, 0, len(w.Vulnerability.Aliases)+1)
+	aliases = append(aliases, lastSegment(w.Vulnerability.ID))
+	for _, a := range w.Vulnerability.Aliases {
 		aliases = append(aliases, string(a))
 	}
-	s.name(string(v.Name), aliases)
+	s.name(string(w.Vulnerability.Name), aliases)
 	for i := range w.Products {
-		p := component(&w.Products[i].component)
-		subs := w.Products[i].subcomponents
-		if len(subs) == 0 {
-			subs = w.Subcomponents
-		}
-		for j := range subs {
-			within := component((*govex.Component)(&subs[j]))
+		p := component(&w.Products[i].Component)
+		for j := range w.Products[i].Subcomponents {
+			within := component(&w.Products[i].Subcomponents[j].Component)
 			if len(within.called) == 0 {
 				within.called = []string{"(a component without a name)"}
 			}

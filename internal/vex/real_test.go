@@ -49,6 +49,11 @@ func suppressed(vs []report.Vulnerability) int { return report.CountVulnerabilit
 // version, and source to binary, it covers 14 of 20 and 3 of 17 findings.
 func TestPythonDocument(t *testing.T) {
 	data := sharedFile(t, "dhi/vex/dhi-python.vex.json")
+	feedOf := signedFile{name: "feed", data: data}
+	byName, fromFeed := must(t)(FromFile("python.vex.json", data)), must(t)(FromFeed(feedOf, []string{"dhi.io/python"}))
+	attachedHere := must(t)(FromAttestation(attestation{subject: ownDigest, predicate: data}))
+	attachedElsewhere := must(t)(FromAttestation(attestation{subject: elsewhere, predicate: data}))
+	unsigned := must(t)(FromUnverified("x", "", data))
 	for _, tt := range []struct {
 		image               string
 		findings, wantNamed int
@@ -65,12 +70,12 @@ func TestPythonDocument(t *testing.T) {
 			doc   Document
 			want  int
 		}{
-			{"named by the user", asItself, must(t)(FromFile("python.vex.json", data)), tt.wantNamed},
-			{"bound to another repository", asItself, must(t)(FromFeed(signedFile{name: "feed", data: data}, []string{"dhi.io/python"})), 0},
-			{"bound to this repository", repacked, must(t)(FromFeed(signedFile{name: "feed", data: data}, []string{"dhi.io/python"})), tt.wantNamed},
-			{"attached to it", repacked, must(t)(FromAttestation(attestation{subject: ownDigest, predicate: data})), tt.wantNamed},
-			{"attached to another image", asItself, must(t)(FromAttestation(attestation{subject: elsewhere, predicate: data})), 0},
-			{"unsigned", repacked, must(t)(FromUnverified("x", "", data)), 0},
+			{"named by the user", asItself, byName, tt.wantNamed},
+			{"bound to another repository", asItself, fromFeed, 0},
+			{"bound to this repository", repacked, fromFeed, tt.wantNamed},
+			{"attached to it", repacked, attachedHere, tt.wantNamed},
+			{"attached to another image", asItself, attachedElsewhere, 0},
+			{"unsigned", repacked, unsigned, 0},
 		} {
 			r, err := Decide(fs, []Document{mode.doc}, mode.image, Options{})
 			if err != nil {
