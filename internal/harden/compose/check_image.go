@@ -98,3 +98,21 @@ var graceful = &rule{
 		return true
 	},
 }
+
+// Image is the image of a service that is pulled, and where; Err says why it is none.
+type Image struct {
+	Line int
+	Ref  imageref.Ref
+	Err  error
+}
+
+// Images lists the images of the services that are pulled, in order of names.
+func Images(p *Project) []Image {
+	var out []Image
+	for _, s := range p.Services {
+		if ref, err, ok := s.pulled(); ok {
+			out = append(out, Image{Line: s.at("image").Line, Ref: ref, Err: err})
+		}
+	}
+	return out
+}

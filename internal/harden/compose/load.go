@@ -104,6 +104,7 @@ type reader struct {
 	read     map[string]bool
 	docs     map[string]*document
 	injected int
+	ports    int
 	warn     map[string]bool
 }
 
@@ -238,6 +239,9 @@ func (r *reader) substitute(text string, lookup template.Mapping) (string, error
 		if !errors.As(err, &required) || missing[required.Variable] != "" {
 			if len(out) > 1<<20 {
 				return "", fmt.Errorf("a value grows to %d bytes by substitution", len(out))
+			}
+			if err == nil {
+				err = r.addRange(out)
 			}
 			return out, err
 		}

@@ -57,7 +57,11 @@ func (r *reader) document(name string) (*document, error) {
 			return nil, e
 		}
 		b := bounds{size: map[*yaml.Node]int{}, open: map[*yaml.Node]bool{}}
-		if err := b.check(&n, 0); err != nil {
+		err = b.check(&n, 0)
+		if err == nil {
+			err = r.countPorts(&n, 0)
+		}
+		if err != nil {
 			return nil, &LoadError{Path: name, Line: min(max(b.line, 1), len(d.lines)), Err: err}
 		}
 		if len(n.Content) > 0 {

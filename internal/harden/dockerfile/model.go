@@ -227,3 +227,20 @@ func (s *Stage) user() (name string, line int) {
 	}
 	return name, line
 }
+
+// Image is an external image that a build reads, and where; Err says why it is none.
+type Image struct {
+	Line int
+	Ref  imageref.Ref
+	Err  error
+}
+
+// Images lists the bases, the sources of COPY --from and of mounts that are no stages
+// of the file, in order.
+func Images(f *File) []Image {
+	var out []Image
+	for _, im := range f.images() {
+		out = append(out, Image{Line: im.line, Ref: im.ref, Err: im.err})
+	}
+	return out
+}

@@ -1,0 +1,97 @@
+package script
+
+import (
+	"path"
+	"slices"
+	"strings"
+)
+
+// inline returns the script of "sh -c SCRIPT".
+func (c Command) inline() (string, bool) {
+	name, args := c.Name()
+	if !Shell(name) {
+		return "", false
+	}
+	for i, a := range args {
+		if !strings.HasPrefix(a, "-") && !strings.HasPrefix(a, "+") {
+			return "", false
+		}
+		if strings.HasPrefix(a, "-") && !strings.HasPrefix(a, "--") && strings.HasSuffix(a, "c") && i+1 < len(args) {
+			return args[i+1], true
+		}
+	}
+	return "", false
+}
+
+// Shell reports whether name is a shell.
+func Shell(name string) bool {
+	switch name {
+	case "sh", "bash", "ash", "dash", "zsh", "ksh", "busybox":
+		return true
+	}
+	return false
+}
+
+// Name returns the program that runs, without its directory, and its arguments. It
+// looks through sudo, env, exec, time, nice, nohup, command, timeout and the like.
+func (c Command) Name() (string, []string) {
+	words := c.Words
+	for len(words) > 0 {
+		name := path.Base(words[0])
+		switch name {
+		case "exec", "command", "builtin", "nohup", "eatmydata", "time", "setsid":
+			words = skipOptions(words[1:], "")
+		case "nice", "ionice":
+			words = skipOptions(words[1:], "nc")
+		case "sudo", "doas":
+			words = skipOptions(words[1:], "ugCpDhRT")
+		case "env":
+			words = skipOptions(words[1:], "uCS")
+			for len(words) > 0 && isAssignment(words[0]) {
+				words = words[1:]
+			}
+		case "timeout":
+			words = skipOptions(words[1:], "ks")
+			if len(words) > 0 {
+				words = words[1:]
+			}
+		case "busybox":
+			if len(words) < 2 {
+				return name, nil
+			}
+			words = words[1:]
+		default:
+			return name, words[1:]
+		}
+	}
+	return "", nil
+}
+
+// skipOptions drops leading options; those whose last letter is in withArg take the
+// next word too.
+func skipOptions(words []string, withArg string) []string {
+	for len(words) > 0 && strings.HasPrefix(words[0], "-") && words[0] != "-" {
+		w := words[0]
+		words = words[1:]
+		if w == "--" {
+			break
+		}
+		if !strings.HasPrefix(w, "--") && strings.IndexByte(withArg, w[len(w)-1]) >= 0 && len(words) > 0 {
+			words = words[1:]
+		}
+	}
+	return words
+}
+
+// Uses reports whether any word of the command, its wrappers included, is program.
+func (c Command) Uses(program string) bool {
+	return slices.ContainsFunc(c.Words, func(w string) bool { return path.Base(w) == program })
+}
+
+// Walk calls visit for every command and every nested one.
+func Walk(cmds []Command, visit func(Command)) {
+	for _, c := range cmds {
+		visit(c)
+		Walk(c.Subs, visit)
+	}
+}
