@@ -258,7 +258,12 @@ func FuzzCompose(f *testing.F) {
 		if m["compose.yaml"] == nil {
 			return
 		}
-		for _, r := range lint(t, text) {
+		start := time.Now()
+		results := lint(t, text)
+		if d := time.Since(start); d > 5*time.Second {
+			t.Errorf("%d bytes took %s", len(text), d)
+		}
+		for _, r := range results {
 			if r.Line < 0 || r.Reason == "" || r.Location == "" {
 				t.Errorf("%s: line %d, reason %q, location %q", r.ID, r.Line, r.Reason, r.Location)
 			}

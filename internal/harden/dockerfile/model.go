@@ -65,7 +65,10 @@ func (f *File) blocks() [][2]int {
 
 // Commands returns the shell commands of a RUN step; nil for other steps and for
 // here-documents that another program reads.
-func (s *Step) Commands() []script.Command {
+func (s *Step) Commands() []script.Command { return s.commands }
+
+// cut reads the commands once, since most checks want them.
+func (s *Step) cut() []script.Command {
 	run, ok := s.Cmd.(*instructions.RunCommand)
 	if !ok {
 		return nil

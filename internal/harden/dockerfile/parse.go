@@ -14,6 +14,7 @@ import (
 
 	"github.com/imagegate/imagegate/internal/harden/ignore"
 	"github.com/imagegate/imagegate/internal/harden/imageref"
+	"github.com/imagegate/imagegate/internal/harden/script"
 )
 
 // MaxSize is the largest Dockerfile read, in bytes. Real ones have a few thousand.
@@ -88,6 +89,8 @@ type Step struct {
 	Env []string
 	// Source is the instruction's text.
 	Source string
+
+	commands []script.Command // see Commands
 }
 
 // ParseError is why BuildKit would refuse a file, and where.
@@ -316,6 +319,7 @@ func (s *Stage) add(f *File, c instructions.Command, n *parser.Node, lex *shell.
 			}
 		}
 	}
+	step.commands = step.cut()
 	s.Steps = append(s.Steps, step)
 	return nil
 }
