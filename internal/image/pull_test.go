@@ -4,13 +4,16 @@ import (
 	"archive/tar"
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"strings"
 	"sync"
 	"testing"
 	"testing/fstest"
+	"testing/iotest"
 
 	"github.com/google/go-cmp/cmp"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -233,6 +236,35 @@ func TestLayerOf(t *testing.T) {
 	for _, name := range []string{"opt", "etc/gone", "/etc/a"} {
 		if l, ok := img.LayerOf(name); ok {
 			t.Errorf("LayerOf(%q) = %d, want none", name, l.Index)
+		}
+	}
+}
+
+// atOnce hands out the error of a stream with its last bytes, as readers may.
+type atOnce struct{ *memory }
+
+func (a atOnce) Layer(ctx context.Context, d v1.Descriptor) (io.ReadCloser, error) {
+	rc, err := a.memory.Layer(ctx, d)
+	if err != nil {
+		return nil, err
+	}
+	return struct {
+		io.Reader
+		io.Closer
+	}{iotest.DataErrReader(rc), rc}, nil
+}
+
+// A small layer whose bytes are others is told as that, and not as the archive that
+// its bytes happen to make.
+func TestStreamErrorExplainsTheArchive(t *testing.T) {
+	good := gzipLayer(t, entry{name: "etc/a", body: "content"})
+	spoilt := hold(good)
+	other := bytes.Clone(good.blob)
+	other[len(other)-6] ^= 1 // in the checksum
+	spoilt.blobs[digestOf(good.blob)] = other
+	for name, blobs := range map[string]Blobs{"apart": spoilt, "at_once": atOnce{spoilt}} {
+		if _, err := Pull(t.Context(), blobs, input(t, good), Options{TempDir: t.TempDir()}); !errors.Is(err, errDigest) {
+			t.Errorf("%s: err = %v, want that of the stream", name, err)
 		}
 	}
 }

@@ -81,11 +81,12 @@ func (u *unpacked) run(in *meter) {
 		}
 		dec.Close() // zstd reads ahead in goroutines of its own: end them before the rest is read
 		var more int64
-		if in.err == nil {
-			var end error
-			if more, end = io.Copy(io.Discard, rest); end != nil {
-				err = end // the stream is not what it claims to be, which explains the rest
-			}
+		end := in.err
+		if end == nil {
+			more, end = io.Copy(io.Discard, rest)
+		}
+		if end != nil {
+			err = end // the stream is not what it claims to be, which explains the rest
 		}
 		switch {
 		case err != io.EOF:

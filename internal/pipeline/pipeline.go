@@ -131,6 +131,7 @@ type run struct {
 	deps    Deps
 	db      *lazyDB
 	timings timings
+	folders []string // of the platforms so far
 }
 
 func (r *run) all(ctx context.Context) (*Result, error) {
@@ -176,6 +177,10 @@ func (r *run) all(ctx context.Context) (*Result, error) {
 func (r *run) resolve(ctx context.Context, in *inputs) (*registry.Image, []v1.Platform, error) {
 	defer r.timings.start(report.StageResolve, "")()
 	r.event(Event{Stage: report.StageResolve})
+	want, err := v1.ParsePlatform(r.cfg.Platform)
+	if err != nil || want.OS == "" || want.Architecture == "" { // before anything is asked for
+		return nil, nil, fault.Usagef("read the platform", "write os/arch or os/arch/variant, such as linux/arm64", "%q is no platform", r.cfg.Platform)
+	}
 	img, err := registry.Open(ctx, r.cfg.Image, registry.Options{
 		Username: r.cfg.RegistryUsername, Password: r.cfg.RegistryPassword,
 		PlainHTTP: r.cfg.PlainHTTP, RootCAs: in.roots, AttestationRegistry: r.cfg.AttestationRegistry,
@@ -188,14 +193,14 @@ func (r *run) resolve(ctx context.Context, in *inputs) (*registry.Image, []v1.Pl
 	}
 	r.event(Event{Stage: report.StageResolve, Done: true, State: report.Done, Reason: img.Root.Digest.String()})
 	if r.cfg.AllPlatforms {
-		return img, img.Platforms(), nil
+		all := img.Platforms()
+		if len(all) == 0 {
+			return nil, nil, errors.Join(fault.Usagef("choose the platforms of "+img.Reference, "is it an image?",
+				"the index %s lists no platform that can run", img.Root.Digest), img.Close())
+		}
+		return img, all, nil
 	}
-	p, err := v1.ParsePlatform(r.cfg.Platform)
-	if err != nil || p.OS == "" || p.Architecture == "" {
-		return nil, nil, errors.Join(fault.Usagef("read the platform", "write os/arch or os/arch/variant, such as linux/arm64",
-			"%q is no platform", r.cfg.Platform), img.Close())
-	}
-	return img, []v1.Platform{*p}, nil
+	return img, []v1.Platform{*want}, nil
 }
 
 // failed is the result of a run that ended before there was a platform to judge.

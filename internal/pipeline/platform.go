@@ -3,6 +3,8 @@ package pipeline
 import (
 	"context"
 	"errors"
+	"fmt"
+	"slices"
 	"strings"
 	"sync"
 
@@ -41,10 +43,13 @@ type platform struct {
 func (r *run) platform(ctx context.Context, img *registry.Image, want v1.Platform, in *inputs, several bool) (*platform, error) {
 	p := &platform{run: r, img: img, inputs: in, name: want.String(), report: r.newReport()}
 	if several {
-		p.folder = "platforms/" + strings.ReplaceAll(p.name, "/", "-") + "/"
+		p.folder = r.folderOf(p.name)
 	}
 	man, err := img.Manifest(ctx, want)
 	if err != nil {
+		if several {
+			p.report.Platforms = []report.Platform{{Platform: p.name, Path: p.folder + report.FileReport}}
+		}
 		p.report.Subject = report.Subject{Reference: img.Reference, Source: img.Source, Registry: img.Registry, Repository: img.Repository, Tag: img.Tag, Platform: p.name}
 		if img.Index != nil {
 			p.report.Subject.IndexDigest = img.Root.Digest.String()
@@ -55,8 +60,7 @@ func (r *run) platform(ctx context.Context, img *registry.Image, want v1.Platfor
 	p.man, p.name = man, man.Platform.String()
 	p.report.Subject = subject(img, man)
 	if several {
-		p.folder = "platforms/" + strings.ReplaceAll(p.name, "/", "-") + "/"
-		p.report.Platforms = []report.Platform{{Platform: p.name, Digest: man.Descriptor.Digest.String(), Path: p.folder + "report.json"}}
+		p.report.Platforms = []report.Platform{{Platform: p.name, Digest: man.Descriptor.Digest.String(), Path: p.folder + report.FileReport}}
 	}
 	p.stage(report.StageResolve, report.Done, "pinned to "+man.Descriptor.Digest.String())
 	p.identity()
@@ -71,6 +75,25 @@ func (r *run) platform(ctx context.Context, img *registry.Image, want v1.Platfor
 		p.faults = append(p.faults, err)
 	}
 	return p.finish(), errors.Join(p.faults...)
+}
+
+// folderOf makes the prefix of a platform's files. What an index calls a platform is
+// hostile: the folder has plain characters only, does not begin with a dot, and is no
+// other platform's.
+func (r *run) folderOf(platform string) string {
+	plain := strings.TrimLeft(strings.Map(func(c rune) rune {
+		switch {
+		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9', c == '.', c == '_':
+			return c
+		}
+		return '-'
+	}, platform), ".")
+	name := plain
+	for n := 2; slices.Contains(r.folders, strings.ToLower(name)); n++ {
+		name = fmt.Sprintf("%s-%d", plain, n)
+	}
+	r.folders = append(r.folders, strings.ToLower(name))
+	return "platforms/" + name + "/"
 }
 
 // require resolves auto: the vendor's preset for images from the vendor's own registry.

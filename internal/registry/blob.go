@@ -28,7 +28,8 @@ type blobStream struct {
 	body    io.ReadCloser
 	offset  int64
 	resumes int
-	stuck   int // resumes in a row without a byte
+	stuck   int  // resumes in a row without a byte
+	whole   bool // the server does not give parts
 }
 
 func (s *blobStream) Read(p []byte) (int, error) {
@@ -78,12 +79,18 @@ func (s *blobStream) giveUp(err error) error {
 // request asks for the blob from the offset on.
 func (s *blobStream) request() error {
 	header := http.Header{}
-	if s.offset > 0 {
-		header.Set("Range", fmt.Sprintf("bytes=%d-", s.offset))
+	part := s.offset > 0 && !s.whole
+	if part { // with its end, which some registries insist on
+		header.Set("Range", fmt.Sprintf("bytes=%d-%d", s.offset, s.d.Size-1))
 	}
 	resp, err := s.r.get(s.ctx, s.url, header)
 	if err != nil {
 		return err
+	}
+	if part && resp.StatusCode == http.StatusRequestedRangeNotSatisfiable {
+		drain(resp)
+		s.whole = true
+		return s.request()
 	}
 	skip := int64(0)
 	switch {

@@ -95,6 +95,20 @@ func TestLayerStreams(t *testing.T) {
 			w.(http.Flusher).Flush()
 			_, _ = w.Write(content[:third])
 		}, "ended after", 4},
+		{"ranges_are_refused", func(w http.ResponseWriter, r *http.Request, nth int) {
+			if r.Header.Get("Range") != "" {
+				w.WriteHeader(http.StatusRequestedRangeNotSatisfiable)
+				return
+			}
+			partial(w, r, content, third*nth, false)
+		}, "", 3},
+		{"ranges_without_an_end_are_refused", func(w http.ResponseWriter, r *http.Request, nth int) {
+			if v := r.Header.Get("Range"); nth == 2 && v != fmt.Sprintf("bytes=%d-%d", third, len(content)-1) {
+				w.WriteHeader(http.StatusRequestedRangeNotSatisfiable)
+				return
+			}
+			partial(w, r, content, third*(2*nth-1), true)
+		}, "", 2},
 		{"other_range_than_asked", func(w http.ResponseWriter, r *http.Request, nth int) {
 			if nth == 1 {
 				partial(w, r, content, third, true)
