@@ -3,13 +3,10 @@ package attest
 import (
 	"bytes"
 	"cmp"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
-	"github.com/sigstore/sigstore-go/pkg/root"
 	"github.com/sigstore/sigstore-go/pkg/verify"
 	"github.com/sigstore/sigstore/pkg/signature/options"
 
@@ -224,43 +221,4 @@ func (c *checker) next() string {
 	default:
 		return ""
 	}
-}
-
-// run asks sigstore-go.
-func run(e *entity, material root.TrustedMaterial, id verify.PolicyOption, opts ...verify.VerifierOption) (*verify.VerificationResult, error) {
-	v, err := verify.NewVerifier(material, append(opts, verify.WithoutStatementPredicate())...)
-	if err != nil {
-		return nil, fmt.Errorf("set up the verifier: %w", err)
-	}
-	artifact := verify.WithoutArtifactUnsafe() // DSSE: the subject is compared by parseStatement's reader
-	if e.payloadType == "" {
-		if e.payload != nil {
-			artifact = verify.WithArtifact(bytes.NewReader(e.payload))
-		} else {
-			artifact = verify.WithArtifactDigest(algorithmName(e.digestAlgo), e.digest)
-		}
-	}
-	return v.Verify(e, verify.NewPolicy(artifact, id))
-}
-
-// describeLog names the entry that was verified: the first of a log that the root knows.
-func describeLog(e *entity, r *trust.Root) string {
-	logs := r.Material().RekorLogs()
-	for _, entry := range e.entries {
-		if l, ok := logs[hex.EncodeToString([]byte(entry.LogKeyID()))]; ok {
-			return fmt.Sprintf("log %s entry %d", strings.TrimPrefix(l.BaseURL, "https://"), entry.LogIndex())
-		}
-	}
-	return ""
-}
-
-// earliest is the first proven time; zero when there is none.
-func earliest(res *verify.VerificationResult) time.Time {
-	var t time.Time
-	for _, s := range res.VerifiedTimestamps {
-		if s.Type != "CurrentTime" && (t.IsZero() || s.Timestamp.Before(t)) {
-			t = s.Timestamp
-		}
-	}
-	return t.UTC()
 }

@@ -219,3 +219,12 @@ func TestEmbeddedRoot(t *testing.T) {
 		t.Errorf("ParseRoot({}) = %v, want a usage error", err)
 	}
 }
+
+func newPublic(t *testing.T) *ecdsa.PublicKey {
+	t.Helper()
+	k, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &k.PublicKey
+}
