@@ -3,7 +3,6 @@ package vex
 import (
 	"cmp"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/imagegate/imagegate/internal/report"
@@ -46,21 +45,13 @@ func newRun(findings []report.Vulnerability, docs []Document, image *Image, opt 
 	}
 	read := ordered(docs)
 	names := nameImage(image)
-	return &run{
+	r := &run{
 		matcher: matcher{index: newIndex(read, prepared), image: image, names: names,
 			opt: opt, scopes: map[scopeKey]scope{}, stands: standings(read, names)},
 		seen: make([]tally, len(read)),
-	}, prepared
-}
-
-func prepare(v *report.Vulnerability, image *Image) finding {
-	f := finding{v: v, id: identify(v.Package, image)}
-	for _, id := range append([]string{v.ID}, v.Aliases...) {
-		if id = strings.ToUpper(strings.TrimSpace(id)); id != "" && !slices.Contains(f.ids, id) {
-			f.ids = append(f.ids, id)
-		}
 	}
-	return f
+	r.fill()
+	return r, prepared
 }
 
 // ordered puts the documents into an order of their own, so that the caller's does
@@ -127,6 +118,10 @@ func (r *run) decideFace(f *finding, ids []string) (report.Decision, doubts) {
 	r.seen[top.doc].used.set(top.pos)
 	if !top.s.suppresses() {
 		return r.kept(f, top, cleared, near), had
+	}
+	if r.opt.VendorJudged != nil && r.opt.VendorJudged(*f.v) {
+		had.contradicted = true
+		return r.integrity(f, top), had
 	}
 	if why := r.refused(f, top); why != "" {
 		had.refused = true
@@ -200,7 +195,7 @@ func (r *run) eachNear(f *finding, ids []string, fn func(candidate)) {
 		}
 		for _, key := range f.keys {
 			if b := t.byName[key]; b != nil {
-				r.judgeAll(f, b.all, fn)
+				r.judgeAll(f, b.near, fn)
 			}
 		}
 		r.judgeAll(f, t.other, fn)

@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 
+	govex "github.com/openvex/go-vex/pkg/vex"
+
 	"github.com/imagegate/imagegate/internal/report"
 )
 
@@ -69,6 +71,8 @@ func TestLines(t *testing.T) {
 		{"dhi_deb", "pkg:deb/dhi/coreutils@9.7-3%2Bdhi3?os_distro=debian&os_name=dhi&os_version=13", "pkg:deb/dhi/coreutils@9.7-3%2Bdhi3?arch=amd64&distro=dhi-13", true, ""},
 		{"dhi_deb_misspelt", "pkg:deb/dhi/coreutils@9.7-3dhi1?os_distro=debian&os_name=dhi&os_version=13", "pkg:deb/dhi/coreutils@9.7-3%2Bdhi1?arch=amd64&distro=dhi-13", false, "9.7-3dhi1"},
 		{"dhi_deb_line_like_alpine", "pkg:deb/dhi/coreutils@9.7-3?os_distro=alpine&os_name=dhi&os_version=13", "pkg:deb/dhi/coreutils@9.7-3?arch=amd64&distro=dhi-13", false, "like alpine"},
+		{"build_suffix_counts", "pkg:deb/dhi/coreutils@9.7-3%2Bdhi1", "pkg:deb/dhi/coreutils@9.7-3%2Bdhi3?distro=dhi-13", false, "covers 9.7-3+dhi1, installed 9.7-3+dhi3"},
+		{"build_suffix_is_no_metadata", "pkg:deb/dhi/coreutils@9.7-3", "pkg:deb/dhi/coreutils@9.7-3%2Bdhi3?distro=dhi-13", false, "covers 9.7-3, installed 9.7-3+dhi3"},
 		{"no_version_alone", "pkg:deb/debian/libsqlite3-0", sqlite, true, ""},
 		{"not_a_package_url", "libsqlite3-0", sqlite, false, "not about this image"},
 	} {
@@ -86,5 +90,60 @@ func TestLines(t *testing.T) {
 				t.Errorf("near miss = %+v, want the reason %q", d.NearMiss, tt.why)
 			}
 		})
+	}
+}
+
+// TestOtherFormatThanTheDistribution is a deb package in an image that is like Alpine:
+// nothing said of the Debian builds is about it.
+func TestOtherFormatThanTheDistribution(t *testing.T) {
+	image := Image{Digest: ownDigest, Distro: &report.Distro{ID: "dhi", Version: "3.23", IDLike: []string{"alpine"}}}
+	line := "pkg:deb/dhi/coreutils@9.7-3?os_distro=debian&os_name=dhi&os_version=13"
+	d := decide(t, find("CVE-2025-0001", "pkg:deb/dhi/coreutils@9.7-3?arch=amd64&distro=dhi-3.23"), image, Options{},
+		own(t, stmt("CVE-2025-0001", "not_affected", t1, line)))
+	if d.Status != report.Open || !strings.Contains(d.Reason, "installed on dhi 3.23 (like alpine)") {
+		t.Errorf("decision = %s, %q", d.Status, d.Reason)
+	}
+}
+
+// TestAppliedDocumentIsReadBack reads the form in which applied statements are handed
+// on: the image by digest with the package as its subcomponent. We and the stock rules
+// have to find it again, by hash where the identifiers of other tools lack a qualifier.
+func TestAppliedDocumentIsReadBack(t *testing.T) {
+	hex := strings.TrimPrefix(ownDigest, "sha256:")
+	s := inside(vuln, "not_affected", t1, "pkg:oci/python@sha256%3A"+hex+"?arch=amd64&repository_url=dhi.io%2Fpython", libc().Package.PURL)
+	s.Products[0].Hashes = map[string]string{"sha-256": hex}
+	data := openVEX(t, s)
+	if d := decide(t, libc(), testImage(), Options{}, must(t)(FromFile("applied", data))); d.Status != report.Suppressed || d.Statement.OverBroad {
+		t.Errorf("decision = %s, %q", d.Status, d.Reason)
+	}
+	doc, err := govex.Parse(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := doc.Matches(vuln, hex, []string{libc().Package.PURL}); len(got) != 1 {
+		t.Errorf("go-vex finds %d statements by hash, want 1", len(got))
+	}
+	if got := doc.Matches(vuln, "pkg:oci/python@"+ownDigest+"?arch=amd64&repository_url=dhi.io/python", []string{libc().Package.PURL}); len(got) != 1 {
+		t.Errorf("go-vex finds %d statements by package URL, want 1", len(got))
+	}
+}
+
+// TestVendorJudged shows that the vendor's word against the vendor's word suppresses
+// nothing.
+func TestVendorJudged(t *testing.T) {
+	f := find("CVE-2025-0001", "pkg:apk/dhi/a@1-r0?distro=dhi-3.23")
+	opt := Options{VendorJudged: func(v report.Vulnerability) bool { return strings.HasPrefix(v.Package.PURL, "pkg:apk/dhi/") }}
+	for _, status := range []string{"not_affected", "fixed"} {
+		res, err := Decide([]report.Vulnerability{f}, []Document{own(t, stmt("CVE-2025-0001", status, t1, "pkg:apk/dhi/a@1-r0"))}, testImage(), opt)
+		if err != nil {
+			t.Fatal(err)
+		}
+		d := res.Vulnerabilities[0].Decision
+		if d.Status != report.Open || !strings.Contains(d.Reason, "contradicts the feed") || len(res.Warnings) != 1 || res.Hygiene.Contradictory != 1 {
+			t.Errorf("%s: %s, %q, warnings %q", status, d.Status, d.Reason, res.Warnings)
+		}
+	}
+	if d := decide(t, f, testImage(), opt, own(t, stmt("CVE-2025-0001", "affected", t1, "pkg:apk/dhi/a@1-r0"))); !strings.HasPrefix(d.Reason, "affected") {
+		t.Errorf("affected: %q", d.Reason)
 	}
 }

@@ -41,6 +41,11 @@ type Options struct {
 	// MaxAge is the age from which a statement counts as stale. 0: none does. A stale
 	// statement still decides; the policy may object to it.
 	MaxAge time.Duration
+	// VendorJudged tells the findings that come from the vendor's own advisories for its
+	// own builds (the ID=dhi model): there the advisory already left out what does not
+	// affect, so a statement that clears such a finding contradicts it. Both are told
+	// and nothing is suppressed. Nil: none.
+	VendorJudged func(report.Vulnerability) bool
 	// Accept says which suppressing statements are accepted. Empty: all.
 	Accept []AcceptRule
 }

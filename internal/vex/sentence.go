@@ -75,6 +75,16 @@ func overtaken(lost, top *candidate) string {
 	}
 }
 
+// integrity is the decision of a finding that the vendor's advisory reports and the
+// vendor's VEX clears: one of them is wrong, and nothing says which.
+func (r *run) integrity(f *finding, top *candidate) report.Decision {
+	why := "the vendor's own advisory reports this version, so a statement that it is " + top.status() + " contradicts the feed"
+	r.conflict = append(r.conflict, fmt.Sprintf("%s in %s %s: %s says %s, but %s",
+		clip(f.v.ID), clip(f.v.Package.Name), clip(f.v.Package.Version), top.d.source, top.status(), why))
+	return report.Decision{Status: report.Open, Reason: "Not suppressed: " + why + ".",
+		NearMiss: &report.NearMiss{Statement: r.statement(f, top), Reason: why}}
+}
+
 // undecided is the decision of a finding that no statement is about.
 func (r *run) undecided(f *finding, ids []string, near *candidate) report.Decision {
 	d := report.Decision{Status: report.Open}
