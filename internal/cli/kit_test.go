@@ -7,6 +7,9 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
+	"testing"
+	"unicode"
 )
 
 // file is a file of the report directory; "" when there is none.
@@ -49,4 +52,35 @@ func (w *world) files() map[string][]byte {
 		w.t.Fatal(err)
 	}
 	return out
+}
+
+// ownTemp gives the runs of the test a directory for temporary files of their own, and
+// fails the test when they leave something in it.
+func (w *world) ownTemp() {
+	w.t.Helper()
+	dir := w.t.TempDir()
+	w.t.Setenv("TMPDIR", dir)
+	w.t.Cleanup(func() {
+		left, err := os.ReadDir(dir)
+		if err != nil || len(left) > 0 {
+			w.t.Errorf("temporary files are left: %v, %v", left, err)
+		}
+	})
+}
+
+// neutral checks that nothing in a text for a terminal or a log can act on it.
+func neutral(t *testing.T, where, text string) {
+	t.Helper()
+	for _, line := range strings.Split(text, "\n") {
+		trimmed := strings.TrimLeftFunc(line, unicode.IsSpace)
+		if strings.HasPrefix(trimmed, "::") || strings.Contains(line, "##[") {
+			t.Errorf("%s: a line may be a workflow command: %q", where, line)
+		}
+		for _, c := range line {
+			if unicode.Is(unicode.C, c) && c != '\t' {
+				t.Errorf("%s: %U in %q", where, c, line)
+				break
+			}
+		}
+	}
 }

@@ -66,7 +66,7 @@ func (w *watcher) event(e pipeline.Event) {
 		if e.State != report.Done {
 			state = string(e.State) + ": "
 		}
-		fmt.Fprintf(w.out, "%s: %s%s\n", place, state, render.Terminal(e.Reason))
+		fmt.Fprintln(w.out, render.Terminal(place+": "+state+e.Reason))
 	}
 }
 
