@@ -1,0 +1,241 @@
+// Package advisory matches packages against a vendor's own OSV advisories: those of
+// Docker Hardened Images, in both forms that Docker publishes.
+//
+//   - Components built by Docker, pkg:dhi/NAME, in the ecosystem "DHI". Their versions
+//     are SemVer whose build metadata carries order ("23.7.6+110" < "23.7.6+111").
+//   - Packages of the distribution that Docker rebuilt, pkg:apk/dhi/NAME and
+//     pkg:deb/dhi/NAME of an image with ID=dhi, in the ecosystems "Docker Hardened
+//     Images:Alpine:RELEASE" and "Docker Hardened Images:Debian:RELEASE". Their
+//     versions are ordered as apk and dpkg order them, never as SemVer.
+//
+// It guarantees that the ecosystem, the name and the version decide exactly: no other
+// feed, no CPE and no neighbouring release is asked, and a package that no advisory
+// names has no known vulnerability. Withdrawn advisories are passed over. What cannot
+// be compared is told and never passed off as clean.
+//
+// It does not know whether a package really is the vendor's: a name space is not
+// membership. The caller says which packages to look up. It knows no VEX either.
+//
+// Start reading at [Read], then [Feed.Match].
+package advisory
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/imagegate/imagegate/internal/fault"
+)
+
+// Options bound what is read. The zero value has the defaults.
+type Options struct {
+	// MaxFiles bounds the files of all sources together, those in archives included. 0
+	// means 200,000.
+	MaxFiles int
+	// MaxFile bounds one advisory, in bytes. 0 means 8 MiB.
+	MaxFile int64
+	// MaxTotal bounds the sum of all files, unpacked, in bytes. 0 means 1 GiB.
+	MaxTotal int64
+}
+
+func (o Options) withDefaults() Options {
+	o.MaxFiles = cmp.Or(o.MaxFiles, 200_000)
+	o.MaxFile = cmp.Or(o.MaxFile, 8<<20)
+	o.MaxTotal = cmp.Or(o.MaxTotal, 1<<30)
+	return o
+}
+
+// File is one file as read: an advisory, or an archive of advisories (.zip, .tar,
+// .tar.gz, .tar.zst; known by its content).
+type File struct {
+	Name string
+	Data []byte
+}
+
+// Source is what the user named: a file, an archive, or the files of a folder.
+type Source struct {
+	Name  string
+	Files []File
+}
+
+// SourceInfo says what a source held. Digest is the SHA-256 of the only file, or of the
+// lines "digest  name" of all files in the order given.
+type SourceInfo struct {
+	Name    string
+	Digest  string
+	Size    int64
+	Records int
+	// Other files were JSON, and no advisories: a feed's VEX documents and its index.
+	Other int
+}
+
+// Feed are the advisories of all sources, ready for look-up.
+type Feed struct {
+	sources   []SourceInfo
+	entries   map[key][]entry
+	records   int
+	withdrawn int
+	foreign   int
+}
+
+// key is how an advisory names a package: exactly, in letter case too.
+type key struct{ ecosystem, name string }
+
+// entry is what one record says of one package.
+type entry struct {
+	record   *record
+	affected *affected
+}
+
+// maxErrors is how many unreadable files an error names.
+const maxErrors = 10
+
+// Read reads advisories. Every file has to be readable JSON: a feed with holes could
+// hide a vulnerability. JSON that is no OSV record (the VEX documents of the same feed,
+// its index) is counted and left alone.
+//
+// The error is a *[fault.Error] with code Usage: a file that is no JSON (a Git LFS
+// pointer, an error page), a record that lacks what OSV requires, a source without any
+// record, a limit that was passed.
+func Read(sources []Source, opt Options) (*Feed, error) {
+	l := &loader{opt: opt.withDefaults(), feed: &Feed{entries: map[key][]entry{}}}
+	for _, s := range sources {
+		l.source(s)
+	}
+	if len(l.errs) > 0 {
+		if l.more > 0 {
+			l.errs = append(l.errs, fmt.Errorf("and %d more", l.more))
+		}
+		return nil, fault.New(fault.Usage, "read the advisories",
+			"give a folder or an archive of OSV records as JSON, such as the folder osv of the advisories repository", errors.Join(l.errs...))
+	}
+	l.feed.supersede()
+	return l.feed, nil
+}
+
+// Sources says what each source held, in the order given.
+func (f *Feed) Sources() []SourceInfo { return slices.Clone(f.sources) }
+
+// Records is the number of records, Withdrawn of which were taken back.
+func (f *Feed) Records() int { return f.records }
+
+// Withdrawn is the number of records that were taken back and decide nothing.
+func (f *Feed) Withdrawn() int { return f.withdrawn }
+
+type loader struct {
+	opt   Options
+	feed  *Feed
+	files int
+	total int64
+	errs  []error
+	more  int
+}
+
+func (l *loader) fail(err error) {
+	if len(l.errs) >= maxErrors {
+		l.more++
+		return
+	}
+	l.errs = append(l.errs, err)
+}
+
+func (l *loader) source(s Source) {
+	info := SourceInfo{Name: s.Name}
+	before, sum := len(l.errs)+l.more, sha256.New()
+	for _, f := range s.Files {
+		info.Size += int64(len(f.Data))
+		digest := sha256.Sum256(f.Data)
+		if len(s.Files) == 1 {
+			info.Digest = "sha256:" + hex.EncodeToString(digest[:])
+		}
+		fmt.Fprintf(sum, "%x  %s\n", digest, f.Name)
+		l.file(f, &info)
+	}
+	if info.Digest == "" {
+		info.Digest = "sha256:" + hex.EncodeToString(sum.Sum(nil))
+	}
+	if info.Records == 0 && before == len(l.errs)+l.more {
+		l.fail(fmt.Errorf("%s holds no OSV record", s.Name))
+	}
+	l.feed.sources = append(l.feed.sources, info)
+}
+
+// file reads one file, or each of an archive.
+func (l *loader) file(f File, info *SourceInfo) {
+	if isArchive(f.Data) {
+		if err := l.archive(f, info); err != nil {
+			l.fail(fmt.Errorf("archive %s: %w", f.Name, err))
+		}
+		return
+	}
+	if err := l.count(int64(len(f.Data))); err != nil {
+		l.fail(fmt.Errorf("%s: %w", f.Name, err))
+		return
+	}
+	l.document(f, info)
+}
+
+// count adds a file to what was read.
+func (l *loader) count(size int64) error {
+	l.files++
+	l.total += size
+	switch {
+	case l.files > l.opt.MaxFiles:
+		return fmt.Errorf("more than %d files", l.opt.MaxFiles)
+	case size > l.opt.MaxFile:
+		return fmt.Errorf("larger than %d bytes", l.opt.MaxFile)
+	case l.total > l.opt.MaxTotal:
+		return fmt.Errorf("all files together are larger than %d bytes", l.opt.MaxTotal)
+	}
+	return nil
+}
+
+func (l *loader) document(f File, info *SourceInfo) {
+	r, err := parse(f.Data)
+	switch {
+	case err != nil:
+		l.fail(fmt.Errorf("%s: %w", f.Name, err))
+		return
+	case r == nil:
+		info.Other++
+		return
+	}
+	info.Records++
+	l.feed.add(r)
+}
+
+func (f *Feed) add(r *record) {
+	f.records++
+	if r.Withdrawn != nil {
+		f.withdrawn++
+	}
+	for i := range r.Affected {
+		a := &r.Affected[i]
+		if !ours(a.Package.Ecosystem) {
+			f.foreign++
+			continue
+		}
+		k := key{a.Package.Ecosystem, a.Package.Name}
+		f.entries[k] = append(f.entries[k], entry{r, a})
+	}
+}
+
+// supersede keeps, of the copies of one record that name a package, the newest: two
+// sources may hold the feed of two days. Withdrawal is such a change too.
+func (f *Feed) supersede() {
+	for k, list := range f.entries {
+		newest := map[string]time.Time{}
+		for _, e := range list {
+			if at := e.record.Modified; at.After(newest[e.record.ID]) {
+				newest[e.record.ID] = at
+			}
+		}
+		f.entries[k] = slices.DeleteFunc(list, func(e entry) bool {
+			return e.record.Modified.Before(newest[e.record.ID]) || e.record.Withdrawn != nil
+		})
+	}
+}
