@@ -130,6 +130,9 @@ func (v *verification) readIndex() error {
 	if err := strictjson.Check(raw, v.lim.depth); err != nil {
 		return fmt.Errorf("index %s: %w", v.subject.Index, err)
 	}
+	if _, err := strictjson.Fields(raw, "schemaVersion", "mediaType", "manifests", "annotations", "subject", "artifactType"); err != nil {
+		return fmt.Errorf("index %s: %w", v.subject.Index, err)
+	}
 	var m v1.IndexManifest
 	if err := json.Unmarshal(raw, &m); err != nil {
 		return fmt.Errorf("index %s: %w", v.subject.Index, err)

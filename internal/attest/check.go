@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/sigstore/sigstore-go/pkg/verify"
 	"github.com/sigstore/sigstore/pkg/signature/options"
 
 	"github.com/imagegate/imagegate/internal/attest/trust"
@@ -127,6 +126,9 @@ func (v *keyVerifier) made(e *entity) bool {
 // byKey finishes the judgement on a signature that a trusted key made: its log entry,
 // when there is one or one is wanted, and the key's validity.
 func (c *checker) byKey(e *entity, k *keyVerifier) outcome {
+	bare := *e
+	bare.cert, bare.chain = nil, nil // the key was named, so a certificate beside it says nothing
+	e = &bare
 	out := outcome{grade: good, signer: k.key.String(), key: &k.key, reason: "signed by " + k.key.String()}
 	logged := len(e.entries) > 0 && c.log != trust.LogIgnore
 	if !logged && c.log == trust.LogRequire {
@@ -150,17 +152,7 @@ func (c *checker) byKey(e *entity, k *keyVerifier) outcome {
 			out.reason += "; " + out.log
 			return out
 		}
-		var opts []verify.VerifierOption
-		if logged {
-			opts = append(opts, verify.WithTransparencyLog(1))
-		}
-		timed := len(e.stamps) > 0 || logged && e.HasInclusionPromise()
-		if timed {
-			opts = append(opts, verify.WithObserverTimestamps(1))
-		} else {
-			opts = append(opts, verify.WithNoObserverTimestamps())
-		}
-		res, err := run(e, withKey{r.Material(), k}, verify.WithoutIdentitiesUnsafe(), opts...)
+		res, err := runWithKey(e, withKey{r.Material(), k}, logged)
 		if err != nil {
 			errs = append(errs, fmt.Errorf("%s: %w", r.Source, err))
 			continue

@@ -189,8 +189,10 @@ func (s *objects) sorted() []*object {
 }
 
 // reasonOf is an error as one line of bounded length.
-func reasonOf(err error) string {
-	text := strings.Join(strings.Fields(strings.ReplaceAll(err.Error(), "\n", "; ")), " ")
+func reasonOf(err error) string { return oneLine(err.Error()) }
+
+func oneLine(text string) string {
+	text = strings.Join(strings.Fields(strings.ReplaceAll(text, "\n", "; ")), " ")
 	if len(text) > 600 {
 		text = strings.ToValidUTF8(text[:600], "") + "…"
 	}

@@ -114,10 +114,7 @@ func (r *verification) judgeStatement(j *judged) {
 // judgeSignature judges a signature over the image or its index.
 func (r *verification) judgeSignature(j *judged) {
 	j.att.Form, j.att.PredicateType = "cosign-simple-signing", mediaSimpleSigning
-	target := j.obj.sightings[0].subject
-	if m := j.obj.man; m.Subject != nil {
-		target = m.Subject.Digest
-	}
+	target := r.targetOf(j)
 	if target != r.subject.Digest && target != r.subject.Index {
 		j.decline(brokenf("the signature manifest's subject is %s, not %s", target, r.subject.Digest))
 		return
@@ -134,6 +131,24 @@ func (r *verification) judgeSignature(j *judged) {
 		}
 	}
 	r.weigh(j, func(sig *sigRef) outcome { return r.checkSignature(sig, target) })
+}
+
+// targetOf is the manifest that a signature manifest is about: its subject, or for a
+// tag, which has none, the one of the tagged digests that the payload names.
+func (r *verification) targetOf(j *judged) v1.Hash {
+	if m := j.obj.man; m.Subject != nil {
+		return m.Subject.Digest
+	}
+	if j.blob != nil && j.blob.err == nil {
+		if signed, err := parsePayload(j.blob.data, r.lim); err == nil {
+			for _, s := range j.obj.sightings {
+				if s.subject == signed {
+					return signed
+				}
+			}
+		}
+	}
+	return j.obj.sightings[0].subject
 }
 
 // judgeUnreadable reports what was listed but could not be read.
@@ -160,6 +175,7 @@ func (r *verification) finish(k *keeper, j *judged) {
 	if j.payload != nil {
 		a.PayloadDigest = digestOf(j.payload).String()
 	}
+	a.Reason = oneLine(a.Reason)
 	a.Command = r.command(j)
 	k.keep(j)
 	switch a.State {

@@ -261,3 +261,52 @@ func TestAttachedSBOM(t *testing.T) {
 		t.Errorf("%+v", a)
 	}
 }
+
+// TestKeyBesideACertificate: cosign may attach a certificate to a signature that a
+// named key made; the key decides, with and without a log entry.
+func TestKeyBesideACertificate(t *testing.T) {
+	v, s, img := newInstance(t, "test instance"), newSigner(t, "test"), imageDigest("a")
+	tmpl := &x509.Certificate{SerialNumber: big.NewInt(1), NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour)}
+	der, err := x509.CreateCertificate(rand.Reader, tmpl, tmpl, s.private.Public(), s.private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cert := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
+	for _, logged := range []bool{false, true} {
+		store := newStore("registry1.dso.mil/ironbank/app")
+		c := newChain(store, s, img, vexType, map[string]any{})
+		c.onSigLay = func(l map[string]any) {
+			a := l["annotations"].(map[string]string)
+			a[annoCertificate] = string(cert)
+			if logged {
+				sig, _ := decodeBase64(a[annoSignature])
+				a[annoRekorBundle] = v.promise(t, hashedRekord(t, store.blobs[l["digest"].(string)], sig, cert), time.Now())
+			}
+		}
+		c.push(t)
+		a := only(t, mustVerify(t, Subject{Digest: img}, Options{Keys: []trust.Key{s.key}, Roots: []*trust.Root{v.root}}, store))
+		if a.State != report.Verified || (a.Log != "") != logged {
+			t.Errorf("logged %t: state %s, log %q, %s", logged, a.State, a.Log, a.Reason)
+		}
+		a = only(t, mustVerify(t, Subject{Digest: img}, Options{Keys: []trust.Key{newSigner(t, "x").key}, Roots: []*trust.Root{v.root}}, store))
+		if a.State == report.Verified {
+			t.Errorf("logged %t: verified by a certificate of nobody: %s", logged, a.Reason)
+		}
+	}
+}
+
+// TestOneManifestUnderTwoTags: the same .sig manifest may be tagged for the platform
+// and for the index; the payload says which of them it is about.
+func TestOneManifestUnderTwoTags(t *testing.T) {
+	s, store, img := newSigner(t, "test"), newStore("example.org/app"), imageDigest("a")
+	raw := marshal(t, map[string]any{"schemaVersion": 2, "manifests": []any{map[string]any{"mediaType": ociType, "digest": img.String(), "size": 1}}})
+	index := digestOf(raw)
+	c := newChain(store, s, img, vexType, nil)
+	c.onSigMan = func(m map[string]any) { delete(m, "subject") }
+	h := c.sign(t, index)
+	store.tags[tagOf(img, ".sig")], store.tags[tagOf(index, ".sig")] = h.String(), h.String()
+	a := only(t, mustVerify(t, Subject{Digest: img, Index: index, IndexRaw: raw}, Options{Keys: []trust.Key{s.key}}, store))
+	if a.State != report.Verified || a.Subject != index.String() {
+		t.Errorf("%+v", a)
+	}
+}

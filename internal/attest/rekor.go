@@ -92,10 +92,15 @@ func entryKind(body []byte, lim limits) (*rekor.KindVersion, error) {
 	return &rekor.KindVersion{Kind: kind, Version: version}, nil
 }
 
-// parseEntry makes an entry of what parseRekorBundle returned.
-func parseEntry(t *rekor.TransparencyLogEntry) (*tlog.Entry, error) {
-	e, err := tlog.ParseTransparencyLogEntry(t)
-	if err != nil {
+// parseEntry makes an entry of what parseRekorBundle returned. A panic of the library's
+// parsers makes it an error.
+func parseEntry(t *rekor.TransparencyLogEntry) (e *tlog.Entry, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			e, err = nil, fmt.Errorf("%w: it made the parser panic: %v", errRekorBundle, p)
+		}
+	}()
+	if e, err = tlog.ParseTransparencyLogEntry(t); err != nil {
 		return nil, fmt.Errorf("%w: %w", errRekorBundle, err)
 	}
 	return e, nil

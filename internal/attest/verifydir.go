@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"strings"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
@@ -13,8 +14,11 @@ import (
 	"github.com/imagegate/imagegate/internal/fault"
 )
 
-// maxRecords is the most subjects (platforms) of one report directory.
-const maxRecords = 64
+// The bounds of a report directory: subjects (platforms), and how deep their folders lie.
+const (
+	maxRecords        = 64
+	maxDepthOfRecords = 4
+)
 
 // Reverified is one subject of a report directory with what its evidence shows now.
 type Reverified struct {
@@ -31,16 +35,20 @@ type Reverified struct {
 // holds no evidence, else it is as for Verify.
 func VerifyDir(ctx context.Context, dir fs.FS, opt Options) ([]Reverified, error) {
 	const op = "verify saved evidence"
-	names, err := fs.Glob(dir, "attestations/subject-*.json")
-	if err != nil || len(names) == 0 {
-		return nil, fault.Usagef(op, "name the report directory of an earlier run", "no attestations/subject-*.json in it")
+	names, err := findRecords(dir)
+	if err != nil {
+		return nil, fault.New(fault.Usage, op, "name the report directory of an earlier run", err)
 	}
-	if len(names) > maxRecords {
-		return nil, fault.Usagef(op, "", "%w: %d subjects, more than %d", errLimit, len(names), maxRecords)
+	if len(names) == 0 {
+		return nil, fault.Usagef(op, "name the report directory of an earlier run", "no attestations/subject-*.json in it")
 	}
 	var out []Reverified
 	for _, name := range names {
-		subject, stores, err := readRecord(dir, name, opt.limits())
+		base, err := fs.Sub(dir, path.Dir(path.Dir(name)))
+		if err != nil {
+			return out, fault.New(fault.Usage, op, "", err)
+		}
+		subject, stores, err := readRecord(base, path.Join("attestations", path.Base(name)), opt.limits())
 		if err != nil {
 			return out, fault.New(fault.Usage, op, "the file was not written by this program, or was changed", fmt.Errorf("%s: %w", name, err))
 		}
@@ -51,6 +59,27 @@ func VerifyDir(ctx context.Context, dir fs.FS, opt Options) ([]Reverified, error
 		}
 	}
 	return out, nil
+}
+
+// findRecords lists the records of a report directory: in its own folder attestations,
+// and in those of the platforms of a run over several.
+func findRecords(dir fs.FS) ([]string, error) {
+	var names []string
+	err := fs.WalkDir(dir, ".", func(p string, d fs.DirEntry, err error) error {
+		switch ok, _ := path.Match("subject-*.json", path.Base(p)); {
+		case err != nil:
+			return err
+		case d.IsDir() && strings.Count(p, "/") > maxDepthOfRecords:
+			return fs.SkipDir
+		case d.Type().IsRegular() && ok && path.Base(path.Dir(p)) == "attestations":
+			if len(names) == maxRecords {
+				return fmt.Errorf("%w: more than %d subjects", errLimit, maxRecords)
+			}
+			names = append(names, p)
+		}
+		return nil
+	})
+	return names, err
 }
 
 func readRecord(dir fs.FS, name string, lim limits) (Subject, []Store, error) {

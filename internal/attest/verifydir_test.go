@@ -55,6 +55,14 @@ func TestVerifyDir(t *testing.T) {
 	if again[0].Subject.Digest != subject.Digest || again[0].Subject.Platform != "linux/amd64" {
 		t.Errorf("subject %+v", again[0].Subject)
 	}
+	// The evidence of a run over several platforms lies in folders of its own.
+	nested := fstest.MapFS{}
+	for name, f := range saved(first) {
+		nested["platforms/linux-amd64/"+name], nested["platforms/linux-arm64/"+name] = f, f
+	}
+	if both, err := VerifyDir(t.Context(), nested, opt); err != nil || len(both) != 2 || len(both[1].Result.Verified) != 5 {
+		t.Errorf("two platforms: %d subjects, %v", len(both), err)
+	}
 	// Held to another key, the same evidence counts for nothing.
 	other, err := VerifyDir(t.Context(), saved(first), Options{Keys: []trust.Key{newSigner(t, "x").key}})
 	if err != nil || len(other[0].Result.Verified) != 0 {

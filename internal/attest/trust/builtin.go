@@ -49,7 +49,7 @@ func Builtin() (Table, error) {
 			Log: LogAuto, Origin: OriginBuiltin,
 			Hint: "distroless images are signed keyless by Google's build account",
 		},
-		{Match: "registry1.dso.mil/ironbank/**", Log: LogIgnore, Expect: []string{"sbom"}, Hint: ironBank, Origin: OriginBuiltin},
+		{Match: "registry1.dso.mil/ironbank/**", Log: LogAuto, Expect: []string{"sbom"}, Hint: ironBank, Origin: OriginBuiltin},
 		{
 			Match: "dp.apps.rancher.io/**", Log: LogAuto, Origin: OriginBuiltin,
 			Hint: "SUSE Application Collection signs with a key: save https://apps.rancher.io/ap-pubkey.pem and give it with key",
