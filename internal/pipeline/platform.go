@@ -132,6 +132,12 @@ func (p *platform) contents(ctx context.Context) {
 	}
 	defer func() { _ = img.Close() }()
 	list := p.packages(ctx, img)
+	if list != nil {
+		// The documents are written while the packages are matched: both only read them.
+		var writing sync.WaitGroup
+		writing.Go(func() { p.writeSBOMs(list) })
+		defer writing.Wait()
+	}
 	if !p.want.Vulnerabilities {
 		p.stage(report.StageVuln, report.Skipped, "not asked for")
 		return
@@ -182,7 +188,6 @@ func (p *platform) packages(ctx context.Context, img *image.Image) *sbom.SBOM {
 	for _, w := range list.Warnings() {
 		p.warn(report.StageSBOM, w)
 	}
-	p.writeSBOMs(list)
 	switch failed := list.Failed(); {
 	case len(failed) > 0:
 		p.stage(report.StageSBOM, report.Failed, "the list is not complete; these catalogers did not finish: "+strings.Join(failed, ", "))

@@ -35,6 +35,7 @@ func (p *platform) identity() {
 
 // writeSBOMs encodes the SBOM in each format that was asked for.
 func (p *platform) writeSBOMs(list *sbom.SBOM) {
+	defer p.timings.start("sbom documents", p.name)()
 	for _, format := range p.cfg.SBOMFormats {
 		var b bytes.Buffer
 		if err := list.Encode(&b, sbom.Format(format)); err != nil {
