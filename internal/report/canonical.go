@@ -63,6 +63,7 @@ func (r *Report) Canonical() *Report {
 		return cmp.Or(cmp.Compare(a.Platform, b.Platform), cmp.Compare(a.ID, b.ID), cmp.Compare(a.Location, b.Location),
 			cmp.Compare(a.Line, b.Line), cmp.Compare(a.State, b.State), cmp.Compare(a.Reason, b.Reason))
 	})
+	c.Score, c.Compliance = c.Score.canonical(), c.Compliance.canonical()
 	c.Evidence = sorted(c.Evidence, func(a, b Evidence) int {
 		return cmp.Or(cmp.Compare(a.Platform, b.Platform), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Name, b.Name),
 			cmp.Compare(a.Digest, b.Digest), cmp.Compare(a.Path, b.Path), cmp.Compare(a.Size, b.Size))
@@ -148,7 +149,7 @@ func compareAttestations(a, b Attestation) int {
 
 // stageRank is the place of a stage in the course of a run; unknown ones come last.
 func stageRank(name string) int {
-	order := []string{StageResolve, StagePull, StageSBOM, StageAttest, StageVuln, StageVEX, StageHarden}
+	order := []string{StageResolve, StagePull, StageSBOM, StageAttest, StageVuln, StageVEX, StageHarden, StageRun}
 	if i := slices.Index(order, name); i >= 0 {
 		return i
 	}

@@ -49,6 +49,7 @@ func Combine(reports []*Report) *Report {
 		c.Evidence = append(c.Evidence, r.Evidence...)
 		c.Warnings = append(c.Warnings, r.Warnings...)
 	}
+	c.Checks = sharedChecks(c.Checks, len(in))
 	c.Evidence = shared(c.Evidence, len(in), func(e Evidence) Evidence { e.Platform = ""; return e })
 	c.Warnings = shared(c.Warnings, len(in), func(w Warning) Warning { w.Platform = ""; return w })
 	c.SBOM = combineSBOMs(in)

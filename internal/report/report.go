@@ -38,10 +38,13 @@ type Report struct {
 	VEX             VEX             `json:"vex"`
 	Counts          Counts          `json:"counts"`
 	Checks          []Check         `json:"checks"`
-	Evidence        []Evidence      `json:"evidence"`
-	Warnings        []Warning       `json:"warnings"`
-	Policy          Policy          `json:"policy"`
-	Verdict         Verdict         `json:"verdict"`
+	// Score and Compliance sum up Checks; nil when there are none.
+	Score      *Score      `json:"score,omitempty"`
+	Compliance *Compliance `json:"compliance,omitempty"`
+	Evidence   []Evidence  `json:"evidence"`
+	Warnings   []Warning   `json:"warnings"`
+	Policy     Policy      `json:"policy"`
+	Verdict    Verdict     `json:"verdict"`
 }
 
 // Tool names the program that wrote the report.
@@ -155,6 +158,7 @@ const (
 	StageVuln    = "vulnerabilities"
 	StageVEX     = "vex"
 	StageHarden  = "hardening"
+	StageRun     = "run-check"
 )
 
 // Stage is the outcome of one stage. Reason says what was found or why nothing was.
@@ -345,6 +349,9 @@ type Policy struct {
 	VEXPolicy      string   `json:"vexPolicy"`
 	MaxAge         string   `json:"maxAge,omitempty"`
 	FailOnEOL      bool     `json:"failOnEol"`
+	// FailOnCheck is the severity from which a failed check fails the gate; "" when
+	// checks only inform.
+	FailOnCheck string `json:"failOnCheck,omitempty"`
 }
 
 // Check is one hardening or hygiene check.
