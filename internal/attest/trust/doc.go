@@ -2,8 +2,8 @@
 // identities of keyless signers, the Sigstore instances that vouch for those, and a
 // table that maps registries to them.
 //
-// It decides nothing about an attestation and reads no network by itself; package
-// attest asks it which signers to accept for a repository. Nothing is trusted by
+// It decides nothing about an attestation; package attest asks it which signers to
+// accept for a repository. Only [Fetch] uses the network, when it is asked to. Nothing is trusted by
 // default but what a row of [Builtin] names, and every row says where it comes from.
 //
 // Start reading at [Table.For].
