@@ -169,6 +169,9 @@ func combineSubjects(in []*Report) Subject {
 		if !sameJSON(s.DHI, o.DHI) {
 			s.DHI = nil
 		}
+		if !sameJSON(s.Base, o.Base) {
+			s.Base = nil
+		}
 	}
 	return s
 }

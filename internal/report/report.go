@@ -94,6 +94,8 @@ type Subject struct {
 	// DHI holds what the image claims to be among Docker Hardened Images; nil when it
 	// claims nothing. Labels are inherited by derived images: claims, not proof.
 	DHI *DHI `json:"dhi"`
+	// Base is where the image it is built on ends; nil when it names none.
+	Base *Base `json:"base,omitempty"`
 }
 
 // Layer is one layer, in build order.
@@ -349,6 +351,12 @@ type Policy struct {
 	VEXPolicy      string   `json:"vexPolicy"`
 	MaxAge         string   `json:"maxAge,omitempty"`
 	FailOnEOL      bool     `json:"failOnEol"`
+	// VEXUnversioned, VEXAccept, VEXMaxAge and VEXLimits are the options of those names,
+	// where they are not the default.
+	VEXUnversioned string `json:"vexUnversioned,omitempty"`
+	VEXAccept      string `json:"vexAccept,omitempty"`
+	VEXMaxAge      string `json:"vexMaxAge,omitempty"`
+	VEXLimits      string `json:"vexLimits,omitempty"`
 	// FailOnCheck is the severity from which a failed check fails the gate; "" when
 	// checks only inform.
 	FailOnCheck string `json:"failOnCheck,omitempty"`
