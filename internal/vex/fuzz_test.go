@@ -15,7 +15,7 @@ func FuzzPURL(f *testing.F) {
 	for _, s := range []string{
 		"pkg:deb/debian/git@1%3A2.39.5-0%2Bdeb12u2?os_distro=bookworm&os_name=debian&os_version=12",
 		"pkg:oci/dhi.io%2Fpython", "pkg:npm/@angular/core@1", "pkg:rpm/rh/a@1?epoch=0", "pkg:golang/a/b@v1#c//d",
-		"pkg:pypi/A__b..c@1", "PKG:/deb//a//b@0:0:1", "pkg:deb/a%2Fb@%7E", "pkg:a/%", "pkg:a/b?x=1&X=2", "pkg:a/@b", "pkg:a/b@",
+		"pkg:pypi/A__b..c@1", "PKG:/deb//a//b@0:0:1", "pkg:deb/a%2Fb@%7E", "pkg:a/%", "pkg:a/b?x=1&X=2", "pkg:a/@b", "pkg:a/b@", "pkg:0/#@0#",
 	} {
 		f.Add(s)
 	}
@@ -35,8 +35,11 @@ func FuzzPURL(f *testing.F) {
 		if !p.equal(q) || q.String() != canonical {
 			t.Fatalf("%q: %+v, its canonical form %q: %+v", s, p, canonical, q)
 		}
-		if got := versionless(s); got && p.version != "" && p.typ != "rpm" {
+		if got := versionless(s); got && p.version != "" {
 			t.Fatalf("%q has the version %q and looks as if it had none", s, p.version)
+		}
+		if got := look(s)&isImageURL != 0; got != isImageType(p.typ) {
+			t.Fatalf("%q is of type %q and looks like an image = %t", s, p.typ, got)
 		}
 		_ = nameImage(&Image{Repository: s, References: []string{s}})
 		_ = productRepositories(&p)

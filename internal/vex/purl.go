@@ -41,6 +41,9 @@ func parsePURL(s string) (purl, error) {
 	rest := strings.TrimLeft(s[4:], "/")
 	rest, subpath, _ := cutLast(rest, '#')
 	rest, query, _ := cutLast(rest, '?')
+	if strings.ContainsAny(rest, "?#") {
+		return p, errors.New("not a package URL: more than one ? or #")
+	}
 	typ, path, ok := strings.Cut(rest, "/")
 	if !ok || !validType(typ) {
 		return p, errors.New("not a package URL: no type")
