@@ -55,6 +55,14 @@ type Config struct {
 	MaxAge         time.Duration
 	AllowEmptySBOM bool
 
+	// Lint are the paths whose Dockerfiles and Compose files are checked.
+	Lint          []string
+	LintExclude   []string
+	HardenedBases []string
+	// FailOnCheck is a severity, or [SeverityNone].
+	FailOnCheck string
+	RunCheck    bool
+
 	DB       string
 	DBMaxAge time.Duration
 	Cache    bool

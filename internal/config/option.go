@@ -55,7 +55,7 @@ type Option struct {
 
 // Groups are the headings of the option table, in the order of the documentation.
 func Groups() []string {
-	return []string{"Image", "Access", "Trust", "VEX", "Policy", "Database", "Reports", "Action", "Terminal"}
+	return []string{"Image", "Access", "Trust", "VEX", "Policy", "Hardening", "Database", "Reports", "Action", "Terminal"}
 }
 
 func str(field func(*Config) *string) func(*Config, string) error {

@@ -67,6 +67,17 @@ func Options() []Option {
 		{Name: "allow-empty-sbom", Kind: Bool, Default: "false", Group: "Policy", set: boolean(func(c *Config) *bool { return &c.AllowEmptySBOM }),
 			Help: "Accept an image in which no package was found; without it such an image is not decided (exit 3)"},
 
+		{Name: "lint", Kind: List, Group: "Hardening", set: list(func(c *Config) *[]string { return &c.Lint }),
+			Help: "Folders and files whose Dockerfiles and Compose files are checked beside the image, such as .; empty checks none"},
+		{Name: "lint-exclude", Kind: List, Group: "Hardening", set: list(func(c *Config) *[]string { return &c.LintExclude }),
+			Help: "Names, paths or globs that lint passes over, such as testdata"},
+		{Name: "hardened-bases", Kind: List, Group: "Hardening", set: list(func(c *Config) *[]string { return &c.HardenedBases }),
+			Help: "Image names, or beginnings of them, that count as hardened beside the known ones"},
+		{Name: "fail-on-check", Kind: String, Default: SeverityNone, Values: []string{"critical", "high", "medium", "low", "negligible", SeverityNone}, Group: "Hardening", set: str(func(c *Config) *string { return &c.FailOnCheck }),
+			Help: "Fail when a hardening check of at least this severity fails; none only reports them"},
+		{Name: "run-check", Kind: Bool, Default: "false", Group: "Hardening", set: boolean(func(c *Config) *bool { return &c.RunCheck }),
+			Help: "Also start the image under hardened options on the container engine of DOCKER_HOST, and watch it"},
+
 		{Name: "db", Kind: String, Group: "Database", set: str(func(c *Config) *string { return &c.DB }),
 			Help: "Vulnerability database archive (path or URL) to use instead of the online one, for air-gapped runs"},
 		{Name: "db-max-age", Kind: Duration, Default: "5d", Group: "Database", set: duration(func(c *Config) *time.Duration { return &c.DBMaxAge }),

@@ -32,6 +32,9 @@ type Policy struct {
 	MaxAge time.Duration
 	// FailOnEOL fails past the end of life; without it that is a warning.
 	FailOnEOL bool
+	// FailOnCheck fails on a hardening check of this severity or above that failed; ""
+	// switches the rule off, and then checks need not even be had.
+	FailOnCheck report.Severity
 	// AllowEmptySBOM accepts an image in which no package was found.
 	AllowEmptySBOM bool
 }
@@ -41,7 +44,7 @@ type rule func(r *report.Report, p Policy, now time.Time) []report.Rule
 
 // rules lists every rule, in the order in which equal results are told.
 func rules() []rule {
-	return []rule{readable, integrity, required, severity, packages, endOfLife, age, database, matching, unverifiedVEX}
+	return []rule{readable, integrity, required, severity, packages, endOfLife, age, checks, database, matching, unverifiedVEX}
 }
 
 // Evaluate applies p to r, which speaks of one platform, at the time now. When there

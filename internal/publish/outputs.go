@@ -45,6 +45,9 @@ func Outputs(r *report.Report) []Output {
 		n("unknown", r.Counts.Unknown),
 		n("suppressed", r.Counts.Suppressed),
 		{Name: "verified", Value: tame(strings.Join(verified(r), ","))},
+		checks("score", r, func() string { return r.Score.Card }),
+		checks("checks-passed", r, func() string { return strconv.Itoa(r.Compliance.Passed) }),
+		checks("checks-failed", r, func() string { return strconv.Itoa(r.Compliance.Failed) }),
 		{Name: "report-dir", File: "."},
 		{Name: "json", File: report.FileReport},
 		{Name: "sarif", File: report.FileSARIF},
@@ -59,6 +62,14 @@ func Outputs(r *report.Report) []Output {
 // and reason says why. It is made fit as the others are.
 func ErrorOutputs(reason string) []Output {
 	return []Output{{Name: "verdict", Value: string(report.Error)}, {Name: "reason", Value: tame(reason)}}
+}
+
+// checks is empty when no check ran: that none failed would look like a good result.
+func checks(name string, r *report.Report, value func() string) Output {
+	if r.Score == nil || r.Compliance == nil {
+		return Output{Name: name}
+	}
+	return Output{Name: name, Value: tame(value())}
 }
 
 // imageRef is name@digest, which is what a later step should deploy.

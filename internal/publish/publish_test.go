@@ -65,6 +65,7 @@ func sample() *report.Report {
 		Subject: report.Subject{Repository: "dhi.io/python", Digest: "sha256:22", Platform: "linux/amd64"},
 		Counts:  report.Counts{Critical: 1, High: 2, Medium: 3, Low: 4, Negligible: 5, Unknown: 6, Suppressed: 7},
 		SBOM:    report.SBOM{Documents: []report.SBOMDocument{{Format: "syft-json", Path: "sbom/python.syft.json"}}},
+		Score:   &report.Score{Card: "11/12", Passed: 11, Total: 12}, Compliance: &report.Compliance{Passed: 28, Failed: 2},
 		Attestations: []report.Attestation{
 			{PredicateType: "https://openvex.dev/ns/v0.2.0", State: report.Verified},
 			{PredicateType: "https://openvex.dev/ns/v0.2.0", State: report.Verified, Digest: "sha256:33"},
@@ -114,6 +115,7 @@ func TestPublish(t *testing.T) {
 	want := map[string]string{
 		"verdict": "fail", "reason": "two findings", "image-ref": "dhi.io/python@sha256:22", "digest": "sha256:22",
 		"critical": "1", "high": "2", "medium": "3", "low": "4", "negligible": "5", "unknown": "6", "suppressed": "7",
+		"score": "11/12", "checks-passed": "28", "checks-failed": "2",
 		"verified":   "https://openvex.dev/ns/v0.2.0,https://slsa.dev/provenance/v1",
 		"report-dir": dir, "json": filepath.Join(dir, "report.json"), "sarif": filepath.Join(dir, "results.sarif"),
 		"sbom": filepath.Join(dir, "sbom", "python.syft.json"), "vex": "", "evidence": filepath.Join(dir, "evidence.json"),
@@ -372,4 +374,22 @@ func FuzzPath(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestNoChecksAreNotNoFailures: a workflow that compares checks-failed with 0 must not
+// take a run without checks for a good one.
+func TestNoChecksAreNotNoFailures(t *testing.T) {
+	found := 0
+	for _, o := range publish.Outputs(&report.Report{}) {
+		switch o.Name {
+		case "score", "checks-passed", "checks-failed":
+			found++
+			if o.Value != "" {
+				t.Errorf("%s = %q without a check, want nothing", o.Name, o.Value)
+			}
+		}
+	}
+	if found != 3 {
+		t.Errorf("%d of the three outputs are there", found)
+	}
 }

@@ -1,0 +1,91 @@
+package policy
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/imagegate/imagegate/internal/report"
+)
+
+// checks fails on hardening checks at or above the limit. A check that could not
+// decide is no failure and no pass: it is told as a warning. A stage that could not
+// look, or had nothing to look at, decides nothing.
+func checks(r *report.Report, p Policy, _ time.Time) []report.Rule {
+	if p.FailOnCheck == "" {
+		return nil
+	}
+	const name = "fail-on-check"
+	var failed, undecided []string
+	n := 0
+	for _, c := range r.Checks {
+		if !c.Severity.AtLeast(p.FailOnCheck) {
+			continue
+		}
+		switch c.State {
+		case report.CheckFailed:
+			n++
+			failed = append(failed, c.ID+place(c))
+		case report.CheckUndecided:
+			undecided = append(undecided, c.ID+place(c))
+		}
+	}
+	var out []report.Rule
+	if n > 0 {
+		out = append(out, report.Rule{Name: name, Result: report.Fail, Message: fmt.Sprintf("%s at or above %s: %s",
+			outcomes(n, "finding of the hardening checks", "findings of the hardening checks"), p.FailOnCheck, first(failed))})
+	}
+	if blind := unseen(r); blind != "" {
+		out = append(out, report.Rule{Name: name, Result: report.Error, Message: "hardening was not decided: " + blind})
+	}
+	if len(undecided) > 0 {
+		out = append(out, report.Rule{Name: name, Result: report.Warn, Message: fmt.Sprintf("%s at or above %s could not decide: %s",
+			outcomes(len(undecided), "hardening check", "hardening checks"), p.FailOnCheck, first(undecided))})
+	}
+	if len(out) == 0 {
+		return one(name, report.Pass, fmt.Sprintf("no finding of the hardening checks at or above %s", p.FailOnCheck))
+	}
+	return out
+}
+
+// unseen says what the hardening stages could not look at; "" when they did.
+func unseen(r *report.Report) string {
+	var out []string
+	if s := stage(r, report.StageHarden); s.State != report.Done {
+		out = append(out, s.Reason)
+	}
+	for _, s := range r.Stages {
+		if s.Name == report.StageRun && s.State == report.Failed {
+			out = append(out, s.Reason)
+		}
+	}
+	return strings.Join(out, "; ")
+}
+
+// place is where a finding is, for a sentence.
+func place(c report.Check) string {
+	switch {
+	case c.Location == "":
+		return ""
+	case c.Line > 0:
+		return fmt.Sprintf(" (%s:%d)", c.Location, c.Line)
+	}
+	return " (" + c.Location + ")"
+}
+
+func outcomes(n int, single, several string) string {
+	if n == 1 {
+		return "1 " + single
+	}
+	return fmt.Sprintf("%d %s", n, several)
+}
+
+// first names some and counts the rest.
+func first(names []string) string {
+	names = slices.Compact(slices.Clone(names))
+	if len(names) > named {
+		names = append(names[:named], fmt.Sprintf("and %d more", len(names)-named))
+	}
+	return strings.Join(names, ", ")
+}
