@@ -19,7 +19,33 @@ type discovery struct {
 	fsys    fs.FS
 	opt     Options
 	kinds   map[string]check.Kind
+	exclude []string // clean patterns
 	entries int
+}
+
+// readExclude refuses patterns that would silently match nothing.
+func (d *discovery) readExclude() error {
+	for _, e := range d.opt.Exclude {
+		clean := path.Clean(strings.Trim(strings.ReplaceAll(e, `\`, "/"), "/"))
+		if _, err := path.Match(clean, ""); err != nil || clean == "." || clean == ".." || strings.HasPrefix(clean, "../") {
+			return fault.Usagef("read what to exclude", "write a name such as testdata, a path from the root, or a glob of either", "%q is no such pattern", e)
+		}
+		d.exclude = append(d.exclude, clean)
+	}
+	return nil
+}
+
+func (d *discovery) excluded(name string) bool {
+	for _, e := range d.exclude {
+		subject := name
+		if !strings.Contains(e, "/") {
+			subject = path.Base(name)
+		}
+		if ok, err := path.Match(e, subject); err == nil && ok {
+			return true
+		}
+	}
+	return false
 }
 
 // skipped are directories whose files belong to somebody else.
@@ -58,6 +84,9 @@ func (d *discovery) add(ctx context.Context, name string) error {
 	if err != nil {
 		return unreadable(name, err)
 	}
+	if !info.IsDir() && !info.Mode().IsRegular() { // opening a pipe would wait for ever
+		return fault.Usagef("lint "+name, "name a Dockerfile or a Compose file", "it is no regular file")
+	}
 	if !info.IsDir() {
 		kind, ok := kindOf(name)
 		if !ok {
@@ -77,6 +106,12 @@ func (d *discovery) add(ctx context.Context, name string) error {
 		}
 		if d.entries++; d.entries > d.opt.MaxEntries {
 			return fault.Usagef("lint "+name, "name the directories that matter", "more than %d files and directories", d.opt.MaxEntries)
+		}
+		if p != name && d.excluded(p) {
+			if e.IsDir() {
+				return fs.SkipDir
+			}
+			return nil
 		}
 		if e.IsDir() {
 			if p != name && skipped[e.Name()] {

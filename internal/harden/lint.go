@@ -26,6 +26,10 @@ type Options struct {
 	Env map[string]string
 	// Trusted are image names or prefixes that count as hardened beside the known.
 	Trusted []string
+	// Exclude are what a walk passes over: a name or glob without a slash of any file or
+	// directory, or one with slashes from the root. What paths name is linted all the
+	// same.
+	Exclude []string
 	// MaxFiles is how many Dockerfiles and Compose projects are read. 0 means 10,000;
 	// more is an error.
 	MaxFiles int
@@ -71,6 +75,9 @@ func Lint(ctx context.Context, fsys fs.FS, paths []string, opt Options) (*Result
 		paths = []string{"."}
 	}
 	d := &discovery{fsys: fsys, opt: opt, kinds: map[string]check.Kind{}}
+	if err := d.readExclude(); err != nil {
+		return nil, err
+	}
 	for _, p := range paths {
 		if err := d.add(ctx, path.Clean(strings.ReplaceAll(p, `\`, "/"))); err != nil {
 			return nil, err
