@@ -126,3 +126,27 @@ func unverifiedVEX(r *report.Report, _ Policy, _ time.Time) []report.Rule {
 	}
 	return one("vex-policy", report.Warn, fmt.Sprintf("suppressed on the word of unverified statements: %d (vex-policy is any)", n))
 }
+
+// refusedVEX tells of documents that somebody relies on and that are none: a file that
+// the user named, or what a trusted signer signed. They suppress nothing, and whoever
+// named them should not learn that from a finding that stays open.
+func refusedVEX(r *report.Report, _ Policy, _ time.Time) []report.Rule {
+	var first string
+	n := 0
+	for _, d := range r.VEX.Documents {
+		if d.State != "rejected" || d.Trust != report.TrustNamed && d.Trust != report.TrustVerified {
+			continue
+		}
+		if n++; n == 1 {
+			first = d.Reason
+		}
+	}
+	switch n {
+	case 0:
+		return nil
+	case 1:
+		return one("vex", report.Warn, "a VEX document was not used: "+first)
+	default:
+		return one("vex", report.Warn, fmt.Sprintf("%d VEX documents were not used, the first: %s", n, first))
+	}
+}

@@ -35,6 +35,8 @@ type Policy struct {
 	// FailOnCheck fails on a hardening check of this severity or above that failed; ""
 	// switches the rule off, and then checks need not even be had.
 	FailOnCheck report.Severity
+	// VEXLimits bound how many decisions may be doubtful.
+	VEXLimits []VEXLimit
 	// AllowEmptySBOM accepts an image in which no package was found.
 	AllowEmptySBOM bool
 }
@@ -44,7 +46,7 @@ type rule func(r *report.Report, p Policy, now time.Time) []report.Rule
 
 // rules lists every rule, in the order in which equal results are told.
 func rules() []rule {
-	return []rule{readable, integrity, required, severity, packages, endOfLife, age, checks, database, matching, unverifiedVEX}
+	return []rule{readable, integrity, required, severity, packages, endOfLife, age, checks, database, matching, refusedVEX, unverifiedVEX, hygiene}
 }
 
 // Evaluate applies p to r, which speaks of one platform, at the time now. When there
