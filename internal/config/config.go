@@ -43,9 +43,34 @@ type Config struct {
 	CertificateOIDCIssuerRegexp string
 	TransparencyLog             string
 	AttestationRegistry         string
+	// Attestations are local files, folders and layouts that hold attestations.
+	Attestations []string
+	// Trust are the user's rows of the trust table, from the configuration file.
+	Trust []TrustRow
 
-	VEX       []string
-	VEXPolicy string
+	BuilderID, BuildType, SourceURI, SourceRef string
+	SLSALevel                                  int
+	VSAVerifier                                string
+	VSALevels                                  []string
+
+	// SBOMSource is attested, extracted or both; MaxDrift is how many differences between
+	// the two are accepted, less than 0 any number.
+	SBOMSource string
+	MaxDrift   int
+
+	// Base and BaseSBOM name the image that this one is built on.
+	Base     string
+	BaseSBOM string
+
+	VEX            []string
+	VEXPolicy      string
+	VEXUnversioned string
+	// VEXAccept are rules, in their order. The pipeline reads them: their language is
+	// that of the stage.
+	VEXAccept  []string
+	VEXMaxAge  time.Duration
+	VEXLimits  []Limit
+	Advisories []string
 
 	Require        []string
 	FailOnSeverity string
@@ -93,6 +118,13 @@ const (
 	VEXVerified = "verified"
 	VEXAny      = "any"
 	VEXOff      = "off"
+)
+
+// The values of vex-unversioned.
+const (
+	VEXStrict     = "strict"
+	VEXOwnImage   = "own-image"
+	VEXAnyProduct = "any"
 )
 
 // SeverityNone switches the severity gate off.

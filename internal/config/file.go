@@ -16,20 +16,20 @@ const maxFile = 1 << 20
 // parseFile reads a configuration file: one YAML mapping from option names to a
 // value or a list of values. An unknown key is an error that names the nearest one; a
 // misspelt key must not silently leave a gate open.
-func parseFile(data []byte) (map[string]string, error) {
+func parseFile(data []byte) (values map[string]string, rows []TrustRow, err error) {
 	if len(data) > maxFile {
-		return nil, fmt.Errorf("larger than %d bytes", maxFile)
+		return nil, nil, fmt.Errorf("larger than %d bytes", maxFile)
 	}
 	var doc map[string]yaml.Node
 	dec := yaml.NewDecoder(bytes.NewReader(data))
 	if err := dec.Decode(&doc); err != nil {
 		if errors.Is(err, io.EOF) {
-			return nil, nil
+			return nil, nil, nil
 		}
-		return nil, err
+		return nil, nil, err
 	}
 	if err := dec.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
-		return nil, errors.New("want one YAML document")
+		return nil, nil, errors.New("want one YAML document")
 	}
 	known := map[string]Option{}
 	for _, o := range Options() {
@@ -45,7 +45,13 @@ func parseFile(data []byte) (map[string]string, error) {
 	var errs []error
 	for _, key := range sortedKeys(doc) {
 		node := doc[key]
-		if key == "$schema" {
+		switch key {
+		case "$schema":
+			continue
+		case trustKey:
+			if rows, err = parseTrust(node); err != nil {
+				errs = append(errs, fmt.Errorf("line %d: %s: %w", node.Line, key, err))
+			}
 			continue
 		}
 		option, ok := known[key]
@@ -60,7 +66,7 @@ func parseFile(data []byte) (map[string]string, error) {
 		}
 		out[key] = value
 	}
-	return out, errors.Join(errs...)
+	return out, rows, errors.Join(errs...)
 }
 
 // nodeValue flattens a scalar or a list of scalars to the form of a flag.

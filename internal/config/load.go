@@ -46,10 +46,11 @@ func Load(s Sources) (*Config, error) {
 	var errs []error
 
 	named := firstOf(last(s.Flags["config"]), s.input("config"))
-	file, err := readConfigFile(s, named)
+	file, rows, err := readConfigFile(s, named)
 	if err != nil {
 		errs = append(errs, err)
 	}
+	c.Trust = rows
 	for _, o := range Options() {
 		value, origin := s.value(o, file)
 		if value == "" {
@@ -219,25 +220,25 @@ func (c *Config) readPassword(s Sources) error {
 	return nil
 }
 
-// readConfigFile returns the file's values by option name; nil when no file was
-// named and there is none.
-func readConfigFile(s Sources, named string) (map[string]string, error) {
+// readConfigFile returns the file's values by option name and its trust table; nil
+// when no file was named and there is none.
+func readConfigFile(s Sources, named string) (map[string]string, []TrustRow, error) {
 	if s.ReadFile == nil || (named == "" && s.NoFile) {
-		return nil, nil
+		return nil, nil, nil
 	}
 	name := firstOf(named, DefaultFile)
 	data, err := s.ReadFile(name)
 	if err != nil {
 		if named == "" && errors.Is(err, fs.ErrNotExist) {
-			return nil, nil
+			return nil, nil, nil
 		}
-		return nil, fault.New(fault.Usage, "read the configuration file "+name, "check the path, or leave out config", err)
+		return nil, nil, fault.New(fault.Usage, "read the configuration file "+name, "check the path, or leave out config", err)
 	}
-	values, err := parseFile(data)
+	values, rows, err := parseFile(data)
 	if err != nil {
-		return nil, fault.New(fault.Usage, "read the configuration file "+name, "its keys are the options of imagegate verify --help", err)
+		return nil, nil, fault.New(fault.Usage, "read the configuration file "+name, "its keys are the options of imagegate verify --help, and trust", err)
 	}
-	return values, nil
+	return values, rows, nil
 }
 
 // DefaultPlatform is the platform of images that run on this machine: linux with its

@@ -14,6 +14,7 @@ func Schema() ([]byte, error) {
 	properties := map[string]any{
 		"$schema": map[string]any{"type": "string", "description": "This schema, for editors"},
 	}
+	properties[trustKey] = trustSchema()
 	for _, o := range Options() {
 		if o.Use == FlagOnly || o.Name == "config" {
 			continue
