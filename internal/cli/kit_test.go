@@ -68,6 +68,9 @@ func (w *world) ownTemp() {
 	})
 }
 
+// flat is a text on one line: what the terminal breaks at its width is whole again.
+func flat(text string) string { return strings.Join(strings.Fields(text), " ") }
+
 // neutral checks that nothing in a text for a terminal or a log can act on it.
 func neutral(t *testing.T, where, text string) {
 	t.Helper()

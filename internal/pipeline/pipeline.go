@@ -23,6 +23,8 @@ import (
 
 	"github.com/imagegate/imagegate/internal/config"
 	"github.com/imagegate/imagegate/internal/fault"
+	"github.com/imagegate/imagegate/internal/harden"
+	"github.com/imagegate/imagegate/internal/harden/runcheck"
 	"github.com/imagegate/imagegate/internal/image"
 	"github.com/imagegate/imagegate/internal/policy"
 	"github.com/imagegate/imagegate/internal/registry"
@@ -34,16 +36,16 @@ import (
 // Want says which stages to run; resolving always runs. The zero value runs none of
 // them, [Everything] all.
 type Want struct {
-	SBOM, Attestations, Vulnerabilities, VEX bool
+	SBOM, Attestations, Vulnerabilities, VEX, Hardening bool
 }
 
 // Everything is the whole gate.
 func Everything() Want {
-	return Want{SBOM: true, Attestations: true, Vulnerabilities: true, VEX: true}
+	return Want{SBOM: true, Attestations: true, Vulnerabilities: true, VEX: true, Hardening: true}
 }
 
 // pull says whether the layers are needed.
-func (w Want) pull() bool { return w.SBOM || w.Vulnerabilities }
+func (w Want) pull() bool { return w.SBOM || w.Vulnerabilities || w.Hardening }
 
 // Deps are what a run needs of the world. Tool, Now and ReadFile are required.
 type Deps struct {
@@ -62,6 +64,10 @@ type Deps struct {
 	TempDir string
 	// Engine is the container engine's address (DOCKER_HOST).
 	Engine string
+	// Lint checks the files beside the image; nil means that nobody asked for it.
+	Lint func(context.Context) (*harden.Result, error)
+	// Run says how run-check starts the image, when it is asked for.
+	Run runcheck.Options
 	// Transport replaces the HTTP transport of the registry client.
 	Transport http.RoundTripper
 	// Logger gets debug records; nil discards them.
@@ -132,6 +138,7 @@ type run struct {
 	db      *lazyDB
 	timings timings
 	folders []string // of the platforms so far
+	files   linted
 }
 
 func (r *run) all(ctx context.Context) (*Result, error) {
@@ -145,7 +152,7 @@ func (r *run) all(ctx context.Context) (*Result, error) {
 		go sbom.Warm()
 	}
 	inputs, err := r.readInputs()
-	if err != nil {
+	if err := errors.Join(err, r.lint(ctx)); err != nil {
 		return r.failed(nil, err)
 	}
 	img, platforms, err := r.resolve(ctx, inputs)
@@ -224,6 +231,10 @@ func (r *run) newReport() *report.Report {
 		FailOnSeverity: r.cfg.FailOnSeverity, OnlyFixed: r.cfg.OnlyFixed, Require: r.cfg.Require,
 		VEXPolicy: r.cfg.VEXPolicy, FailOnEOL: r.cfg.FailOnEOL,
 	}
+	if r.want.Hardening && r.cfg.FailOnCheck != config.SeverityNone {
+		rep.Policy.FailOnCheck = r.cfg.FailOnCheck
+	}
+	r.files.add(rep)
 	if r.cfg.MaxAge > 0 {
 		rep.Policy.MaxAge = r.cfg.MaxAge.String()
 	}
@@ -249,9 +260,13 @@ func (r *run) judge(rep *report.Report) {
 	if s, ok := report.ParseSeverity(r.cfg.FailOnSeverity); ok && r.want.Vulnerabilities {
 		p.FailOnSeverity = s
 	}
+	if s, ok := report.ParseSeverity(rep.Policy.FailOnCheck); ok {
+		p.FailOnCheck = s
+	}
 	if !r.want.Attestations {
 		p.Require = nil
 	}
+	Score(rep)
 	rep.Verdict = policy.Evaluate(rep.Canonical(), p, r.written())
 }
 
@@ -265,7 +280,8 @@ func combine(reports []*report.Report) *report.Report {
 		verdicts[i] = rep.Verdict
 	}
 	c.Verdict = policy.Join(platforms, verdicts)
-	return c
+	Score(c)
+	return c.Canonical()
 }
 
 func (r *run) event(e Event) {

@@ -68,6 +68,7 @@ func (r *run) platform(ctx context.Context, img *registry.Image, want v1.Platfor
 	p.report.Policy.Require = p.require()
 	var side sync.WaitGroup
 	side.Go(func() { p.attest(ctx) })
+	side.Go(func() { p.runCheck(ctx) })
 	p.contents(ctx)
 	side.Wait()
 	p.decide(ctx)
@@ -120,10 +121,12 @@ func (p *platform) contents(ctx context.Context) {
 		p.stage(report.StagePull, report.Skipped, "not asked for")
 		p.stage(report.StageSBOM, report.Skipped, "not asked for")
 		p.stage(report.StageVuln, report.Skipped, "not asked for")
+		p.stage(report.StageHarden, report.Skipped, "not asked for")
 		return
 	}
 	img := p.pull(ctx)
 	if img == nil {
+		p.harden(ctx, nil)
 		p.stage(report.StageSBOM, report.Failed, "the layers could not be read")
 		if p.want.Vulnerabilities {
 			p.stage(report.StageVuln, report.Failed, "there are no packages to match, because the layers could not be read")
@@ -132,6 +135,10 @@ func (p *platform) contents(ctx context.Context) {
 	}
 	defer func() { _ = img.Close() }()
 	list := p.packages(ctx, img)
+	// The packages have been read: from here on only the checks look at the files.
+	var checking sync.WaitGroup
+	checking.Go(func() { p.harden(ctx, img) })
+	defer checking.Wait()
 	if list != nil {
 		// The documents are written while the packages are matched: both only read them.
 		var writing sync.WaitGroup
@@ -200,11 +207,12 @@ func (p *platform) packages(ctx context.Context, img *image.Image) *sbom.SBOM {
 }
 
 // fail records a stage that could not do its work. The fault of a stage that reads
-// the image is the run's: without the image nothing is decided.
+// the image is the run's: without the image nothing is decided. So is a mistake in an
+// option, which the user has to hear of.
 func (p *platform) fail(stage string, err error) {
 	p.mu.Lock()
 	p.report.Stages = append(p.report.Stages, report.Stage{Name: stage, State: report.Failed, Reason: err.Error(), Hint: fault.HintOf(err)})
-	if stage == report.StagePull || errors.Is(err, context.Canceled) {
+	if stage == report.StagePull || errors.Is(err, context.Canceled) || fault.CodeOf(err) == fault.Usage {
 		p.faults = append(p.faults, err)
 	}
 	p.mu.Unlock()

@@ -49,6 +49,12 @@ func attested(family string, s report.AttestationState) func(*report.Report) {
 	}
 }
 
+func refused(trust string) func(*report.Report) {
+	return func(r *report.Report) {
+		r.VEX.Documents = append(r.VEX.Documents, report.VEXDocument{State: "rejected", Trust: trust, Reason: "an HTML page"})
+	}
+}
+
 func created(t time.Time) func(*report.Report) {
 	return func(r *report.Report) { r.Subject.Created = &t }
 }
@@ -115,6 +121,10 @@ func TestEvaluate(t *testing.T) {
 		{"matching_problems_are_told", looked(func(r *report.Report) {
 			r.Warnings = []report.Warning{{Stage: report.StageVuln, Message: "a"}, {Stage: report.StageVuln, Message: "b"}, {Stage: report.StageSBOM}}
 		}), high, report.Warn, "2 problems, the first: a"},
+		{"refused_file_is_told", looked(refused(report.TrustNamed)), policy.Policy{}, report.Warn, "not used: an HTML page"},
+		{"refused_attestation_is_told", looked(refused(report.TrustVerified)), policy.Policy{}, report.Warn, "not used: an HTML page"},
+		{"several_refused_are_counted", looked(refused(report.TrustNamed), refused(report.TrustNamed)), policy.Policy{}, report.Warn, "2 VEX documents were not used"},
+		{"refused_document_of_a_stranger_is_no_matter", looked(refused(report.TrustUnverified)), policy.Policy{}, report.Pass, ""},
 		{"unverified_suppression_is_told", looked(func(r *report.Report) {
 			r.Vulnerabilities = []report.Vulnerability{{Severity: report.High, Decision: report.Decision{Status: report.Suppressed, Statement: &report.Statement{Trust: report.TrustUnverified}}}}
 		}), high, report.Warn, "vex-policy is any"},

@@ -61,6 +61,7 @@ func TestOpenRefuses(t *testing.T) {
 	}{
 		{"empty", nil, "neither"},
 		{"something_else", []byte("PK\x03\x04 a zip file"), "neither"},
+		{"bit_of_the_checksum_flipped", append(bytes.Clone(data[:len(data)-1]), data[len(data)-1]^1), "CRC"},
 		{"truncated_archive", data[:len(data)/2], "unexpected EOF"},
 		{"damaged_archive", append(bytes.Clone(data[:len(data)/2]), make([]byte, len(data)/2)...), "read archive"},
 		{"archive_without_database", tarGz(t, reg("readme", 10)), "holds no vulnerability.db"},

@@ -80,6 +80,10 @@ func unpackTar(r io.Reader, to string, limit int64) error {
 		h, err := t.Next()
 		switch {
 		case err == io.EOF && found:
+			// The checksum of the compressed form stands at its end and is looked at only there.
+			if _, err := io.Copy(io.Discard, bounded); err != nil {
+				return fmt.Errorf("read archive: %w", err)
+			}
 			return nil
 		case err == io.EOF:
 			return fmt.Errorf("the archive holds no %s", v6.VulnerabilityDBFileName)

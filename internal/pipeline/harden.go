@@ -1,0 +1,180 @@
+package pipeline
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"strings"
+
+	"github.com/imagegate/imagegate/internal/fault"
+	"github.com/imagegate/imagegate/internal/harden"
+	"github.com/imagegate/imagegate/internal/harden/imagecheck"
+	"github.com/imagegate/imagegate/internal/harden/runcheck"
+	"github.com/imagegate/imagegate/internal/harden/score"
+	"github.com/imagegate/imagegate/internal/image"
+	"github.com/imagegate/imagegate/internal/registry"
+	"github.com/imagegate/imagegate/internal/report"
+)
+
+// lint checks the files of the checkout, once for all platforms. A path that is no
+// such file is the user's mistake; a file that cannot be read fails the stage.
+func (r *run) lint(ctx context.Context) error {
+	if r.deps.Lint == nil || !r.want.Hardening {
+		return nil
+	}
+	defer r.timings.start("lint", "")()
+	res, err := r.deps.Lint(ctx)
+	if err != nil {
+		r.files.failed = "the files could not be checked: " + err.Error()
+		if fault.CodeOf(err) != fault.Unavailable {
+			return err
+		}
+		return nil
+	}
+	r.files.Result = *res
+	if len(res.Files) == 0 {
+		r.files.failed = "there is no Dockerfile and no Compose file to check"
+	}
+	return nil
+}
+
+// linted is what lint found.
+type linted struct {
+	harden.Result
+	// failed says why the files could not be checked.
+	failed string
+}
+
+// add puts the outcomes into a report.
+func (l *linted) add(rep *report.Report) {
+	rep.Checks = append(rep.Checks, l.Checks...)
+	for _, w := range l.Warnings {
+		rep.Warnings = append(rep.Warnings, report.Warning{Stage: report.StageHarden, Message: w})
+	}
+}
+
+// harden checks the image: its configuration and the files that were pulled. Without
+// files (img is nil) the checks that need them are undecided.
+func (p *platform) harden(ctx context.Context, img *image.Image) {
+	if !p.want.Hardening {
+		p.stage(report.StageHarden, report.Skipped, "not asked for")
+		return
+	}
+	defer p.timings.start(report.StageHarden, p.name)()
+	p.event(Event{Stage: report.StageHarden, Platform: p.name})
+	in := imagecheck.Input{Reference: p.imageName(), Config: p.man.Config, Now: p.written(), Meta: fileMeta}
+	if img != nil {
+		in.FS = img.RootFS()
+	}
+	for _, l := range p.man.Manifest.Layers {
+		in.Layers = append(in.Layers, l.Size)
+	}
+	checks, err := imagecheck.Run(ctx, in)
+	if err != nil {
+		p.fail(report.StageHarden, fmt.Errorf("check the image: %w", err))
+		return
+	}
+	p.mu.Lock()
+	p.report.Checks = append(p.report.Checks, checks...)
+	p.mu.Unlock()
+	switch {
+	case img == nil:
+		p.stage(report.StageHarden, report.Failed, "only the configuration could be checked: the layers could not be read")
+	case p.run.files.failed != "":
+		p.stage(report.StageHarden, report.Failed, p.run.files.failed)
+	default:
+		p.stage(report.StageHarden, report.Done, tally(append(checks, p.run.files.Checks...)))
+	}
+}
+
+// fileMeta reads owner and capabilities from the pulled image.
+func fileMeta(info fs.FileInfo) imagecheck.Meta {
+	s, ok := info.Sys().(*image.Stat)
+	if !ok || s == nil {
+		return imagecheck.Meta{}
+	}
+	_, caps := s.Xattrs["security.capability"]
+	return imagecheck.Meta{UID: s.UID, GID: s.GID, Capabilities: caps, Known: true}
+}
+
+// tally sums up outcomes in words.
+func tally(checks []report.Check) string {
+	c := score.Comply(checks)
+	text := fmt.Sprintf("%d of %s passed", c.Passed, count(c.Applicable(), "check"))
+	if c.Failed > 0 {
+		text += fmt.Sprintf(", %d failed", c.Failed)
+	}
+	if c.Undecided > 0 {
+		text += fmt.Sprintf(", %d could not decide", c.Undecided)
+	}
+	return text
+}
+
+// Score fills the scorecard and the table of controls from the checks of r; without
+// checks there are none.
+func Score(r *report.Report) {
+	r.Score, r.Compliance = nil, nil
+	if len(r.Checks) == 0 {
+		return
+	}
+	card := score.Twelve(r.Checks)
+	r.Score = &report.Score{Card: card.String(), Passed: card.Passed, Total: card.Total}
+	for _, o := range card.Outcomes {
+		r.Score.Items = append(r.Score.Items, report.ScoreItem{Number: o.Number, Name: o.Name, State: o.State, By: o.By})
+	}
+	c := score.Comply(r.Checks)
+	r.Compliance = &report.Compliance{Passed: c.Passed, Failed: c.Failed, Undecided: c.Undecided, NotApplicable: c.NotApplicable}
+	for _, control := range c.Controls {
+		r.Compliance.Controls = append(r.Compliance.Controls, report.Control{
+			Document: control.Document, ID: control.ID, Passed: control.Passed, Failed: control.Failed,
+			Undecided: control.Undecided, NotApplicable: control.NotApplicable, Failing: control.Failing,
+		})
+	}
+}
+
+// runCheck starts the image on the container engine and watches it. The engine pulls
+// the very manifest that is judged, by digest.
+func (p *platform) runCheck(ctx context.Context) {
+	if !p.cfg.RunCheck || !p.want.Hardening {
+		return
+	}
+	defer p.timings.start(report.StageRun, p.name)()
+	p.event(Event{Stage: report.StageRun, Platform: p.name})
+	name, reason := p.runnable()
+	var o *runcheck.Observation
+	if reason == "" {
+		opt := p.deps.Run
+		opt.Username, opt.Password = p.cfg.RegistryUsername, p.cfg.RegistryPassword
+		var err error
+		if o, err = runcheck.Run(ctx, name, opt); err != nil {
+			if ctx.Err() != nil {
+				p.fail(report.StageRun, ctx.Err())
+				return
+			}
+			reason = err.Error()
+		}
+	}
+	checks := runcheck.NotRun(p.imageName(), reason)
+	if reason == "" {
+		checks = runcheck.Judge(o)
+	}
+	p.mu.Lock()
+	p.report.Checks = append(p.report.Checks, checks...)
+	p.mu.Unlock()
+	if reason != "" {
+		p.stage(report.StageRun, report.Failed, "could not look: "+reason)
+		return
+	}
+	p.stage(report.StageRun, report.Done, tally(checks)+" under "+o.Engine)
+}
+
+// runnable is what an engine may be asked to run, or why there is no such thing.
+func (p *platform) runnable() (name, reason string) {
+	switch p.img.Source {
+	case registry.SourceRegistry:
+		return p.img.Repository + "@" + p.man.Descriptor.Digest.String(), ""
+	case registry.SourceDocker:
+		return strings.TrimPrefix(p.img.Reference, "docker:"), ""
+	}
+	return "", "only an image of a registry or of the engine itself can be run, and this one is a file"
+}

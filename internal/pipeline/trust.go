@@ -1,0 +1,167 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/imagegate/imagegate/internal/attest"
+	"github.com/imagegate/imagegate/internal/attest/claims"
+	"github.com/imagegate/imagegate/internal/attest/trust"
+	"github.com/imagegate/imagegate/internal/config"
+	"github.com/imagegate/imagegate/internal/fault"
+	"github.com/imagegate/imagegate/internal/registry"
+	"github.com/imagegate/imagegate/internal/report"
+)
+
+// TrustTable is the table that a configuration gives: the user's rows, then the
+// built-in ones. The first row that matches decides.
+func TrustTable(cfg *config.Config, read func(string) ([]byte, error)) (trust.Table, error) {
+	builtin, err := trust.Builtin()
+	if err != nil {
+		return nil, fault.New(fault.Internal, "read the built-in trust table", "", err)
+	}
+	specs := make([]trust.Spec, len(cfg.Trust))
+	for i, row := range cfg.Trust {
+		specs[i] = trust.Spec{Match: row.Match, Keys: row.Keys, Log: row.Log, Expect: row.Expect, Hint: row.Hint}
+		for _, id := range row.Identities {
+			specs[i].Identities = append(specs[i].Identities, trust.IdentitySpec{
+				Subject: id.Identity, SubjectRegexp: id.IdentityRegexp, Issuer: id.Issuer, IssuerRegexp: id.IssuerRegexp,
+			})
+		}
+		for _, b := range row.Builders {
+			specs[i].Builders = append(specs[i].Builders, trust.BuilderSpec{ID: b.ID, Signer: b.Signer, Level: b.Level})
+		}
+	}
+	origin := cfg.ConfigFile
+	if origin == "" {
+		origin = config.DefaultFile
+	}
+	rows, err := trust.FromSpecs(specs, origin, read)
+	if err != nil {
+		return nil, err
+	}
+	return append(rows, builtin...), nil
+}
+
+// openLocal opens the stores that the option attestation names, and a layout on disk
+// that the image itself comes from: tools write signatures beside the image there.
+func openLocal(cfg *config.Config, opt attest.Options) ([]attest.Store, error) {
+	var stores []attest.Store
+	var errs []error
+	for _, path := range cfg.Attestations {
+		dir, name := filepath.Split(filepath.Clean(path))
+		if info, err := os.Stat(path); err == nil && info.IsDir() {
+			dir, name = path, "."
+		}
+		if dir == "" {
+			dir = "."
+		}
+		root, err := os.OpenRoot(dir)
+		if err == nil {
+			var s attest.Store
+			if s, err = attest.OpenLocal(root.FS(), name, path, opt); err == nil {
+				stores = append(stores, s)
+				continue
+			}
+		}
+		errs = append(errs, fault.New(fault.Usage, "open the attestations in "+path,
+			"give a Sigstore bundle, an envelope, a folder of them, or an OCI layout", err))
+	}
+	return stores, errors.Join(errs...)
+}
+
+// signers completes the verifier's options for one repository. Where keyless signers
+// count, the trusted root is kept fresh through TUF, with the embedded one to stand in;
+// keys need no root but for log entries, and the embedded one has those.
+func (p *platform) signers(ctx context.Context) attest.Options {
+	opt := p.inputs.attestOptions(p.cfg, p.deps)
+	if len(opt.Roots) > 0 || p.img.Source != registry.SourceRegistry {
+		return opt
+	}
+	row, _ := opt.Table.For(p.img.Repository, p.img.IsDHI())
+	if len(opt.Identities) == 0 && (len(opt.Keys) > 0 || len(row.Identities) == 0) {
+		return opt
+	}
+	fetch := trust.Fetch{Client: p.client()}
+	if p.cfg.Cache && p.cfg.CacheDir != "" {
+		fetch.CacheDir = filepath.Join(p.cfg.CacheDir, "tuf")
+	}
+	root, warning, err := fetch.Root(ctx)
+	switch {
+	case err != nil:
+		p.warn(report.StageAttest, "no trusted root could be had: "+err.Error())
+	case warning != "":
+		p.warn(report.StageAttest, warning)
+	}
+	if root != nil {
+		opt.Roots = []*trust.Root{root}
+	}
+	return opt
+}
+
+// client makes requests that are not the registry's, with the user's authorities.
+func (p *platform) client() *http.Client {
+	if p.deps.Transport != nil {
+		return &http.Client{Transport: p.deps.Transport}
+	}
+	t, ok := http.DefaultTransport.(*http.Transport)
+	if !ok || p.inputs.roots == nil {
+		return http.DefaultClient
+	}
+	t = t.Clone()
+	t.TLSClientConfig.RootCAs = p.inputs.roots
+	return &http.Client{Transport: t}
+}
+
+// claims turns what the verified attestations say into checks. Rules that the user gave
+// and families that are required are enforced: a check of theirs that does not pass
+// fails the gate.
+func (p *platform) claims() {
+	row, _ := p.inputs.table.For(p.img.Repository, p.img.IsDHI())
+	opt := claims.Options{
+		Provenance: claims.ProvenancePolicy{
+			BuilderID: p.cfg.BuilderID, BuildType: p.cfg.BuildType, SourceURI: p.cfg.SourceURI, SourceRef: p.cfg.SourceRef,
+			Level: p.cfg.SLSALevel, Builders: slices.Concat(row.Builders, trust.BuiltinBuilders()),
+		},
+		Require: p.report.Policy.Require, Now: p.written(),
+	}
+	asked := opt.Provenance.BuilderID != "" || opt.Provenance.BuildType != "" || opt.Provenance.SourceURI != "" ||
+		opt.Provenance.SourceRef != "" || opt.Provenance.Level > 0
+	if asked && !slices.Contains(opt.Require, "provenance") {
+		opt.Require = append(slices.Clone(opt.Require), "provenance")
+	}
+	if p.cfg.VSAVerifier != "" || len(p.cfg.VSALevels) > 0 {
+		opt.VSA = &claims.VSAPolicy{Verifier: p.cfg.VSAVerifier, Levels: p.cfg.VSALevels, Now: p.written()}
+		if !slices.Contains(opt.Require, "vsa") {
+			opt.Require = append(slices.Clone(opt.Require), "vsa")
+		}
+	}
+	for _, c := range claims.Evaluate(p.verified, opt) {
+		family, _, _ := cut(c.Location)
+		c.Enforced = slices.Contains(opt.Require, family)
+		p.report.Checks = append(p.report.Checks, c)
+	}
+}
+
+// cut takes the family off the location of a claim's check, "provenance sha256:…".
+func cut(location string) (family, digest string, ok bool) {
+	for i, r := range location {
+		if r == ' ' {
+			return location[:i], location[i+1:], true
+		}
+	}
+	return location, "", false
+}
+
+// rootAge says where the trusted root of a keyless verification came from.
+func rootAge(r *trust.Root) string {
+	if r.Expires.IsZero() {
+		return fmt.Sprintf("trusted root from %s", r.Source)
+	}
+	return fmt.Sprintf("trusted root from %s, good until %s", r.Source, r.Expires.UTC().Format("2006-01-02"))
+}
