@@ -30,6 +30,10 @@ const maxBody = 8 << 20
 type engine struct {
 	http *http.Client
 	base string
+	// auth is the X-Registry-Auth header of a pull; "" sends none.
+	auth string
+	// arch is the engine's architecture, as it calls it.
+	arch string
 }
 
 // dial makes a client for a host as of DOCKER_HOST: unix://PATH or tcp://HOST:PORT.
@@ -88,6 +92,9 @@ func (e *engine) do(ctx context.Context, method, path string, query url.Values, 
 	}
 	if body != nil {
 		req.Header.Set("Content-Type", "application/json")
+	}
+	if e.auth != "" && path == "/images/create" {
+		req.Header.Set("X-Registry-Auth", e.auth)
 	}
 	resp, err := e.http.Do(req)
 	if err != nil {
@@ -155,6 +162,7 @@ func demultiplex(data []byte) []byte {
 func (e *engine) version(ctx context.Context) (string, error) {
 	var v struct {
 		Version    string
+		Arch       string
 		Platform   struct{ Name string }
 		Components []struct{ Name, Version string }
 	}
@@ -165,6 +173,7 @@ func (e *engine) version(ctx context.Context) (string, error) {
 		}
 		return "", fault.New(fault.Unavailable, "ask the container engine", hint, err)
 	}
+	e.arch = v.Arch
 	name := "engine"
 	if len(v.Components) > 0 {
 		name = v.Components[0].Name

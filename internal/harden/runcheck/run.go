@@ -2,6 +2,7 @@ package runcheck
 
 import (
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -41,6 +42,9 @@ type Options struct {
 	Observe time.Duration
 	// Grace is the time to stop in seconds. 0 means 10.
 	Grace int
+	// Username and Password are for the registry that the engine pulls from; empty means
+	// what the engine knows itself.
+	Username, Password string
 	// NoPull leaves an image that the engine does not have alone.
 	NoPull bool
 	// NoProbe leaves out the second run with a writable root that finds silent writes.
@@ -101,6 +105,9 @@ func Run(ctx context.Context, image string, opt Options) (*Observation, error) {
 		return nil, err
 	}
 	defer e.http.CloseIdleConnections()
+	if e.auth, err = registryAuth(opt.Username, opt.Password); err != nil {
+		return nil, err
+	}
 	o := &Observation{Image: image, User: opt.User, Tmpfs: opt.Tmpfs, Memory: opt.Memory, PIDs: opt.PIDs, Network: opt.Network, Zombies: -1}
 	if o.Engine, err = e.version(ctx); err != nil {
 		return nil, err
@@ -124,12 +131,9 @@ var localID = regexp.MustCompile(`^(sha256:)?[0-9a-f]{12,64}$`)
 
 // have makes sure that the engine has the image.
 func (e *engine) have(ctx context.Context, image string, noPull bool) error {
-	_, err := e.do(ctx, http.MethodGet, "/images/"+image+"/json", nil, nil)
+	err := e.fits(ctx, image)
 	if err == nil || !isNotFound(err) {
-		if err != nil {
-			return fault.New(fault.Unavailable, "look for the image "+image, "check the reference", err)
-		}
-		return nil
+		return err
 	}
 	if noPull {
 		return fault.New(fault.Unavailable, "look for the image "+image, "pull it first, or leave out no-pull", err)
@@ -148,9 +152,34 @@ func (e *engine) have(ctx context.Context, image string, noPull bool) error {
 		}
 	}
 	if err != nil {
-		return fault.New(fault.Unavailable, "pull "+image, "docker pull it by hand to see more", err)
+		return fault.New(fault.Unavailable, "pull "+image, "docker pull it by hand to see more; the engine needs a login of its own unless registry-username is given", err)
+	}
+	return e.fits(ctx, image)
+}
+
+// fits looks at the image that the engine has: one of another architecture would fail
+// to start through no fault of its own.
+func (e *engine) fits(ctx context.Context, image string) error {
+	var in struct{ Architecture string }
+	if err := e.get(ctx, "/images/"+image+"/json", nil, &in); err != nil {
+		return fault.New(fault.Unavailable, "look for the image "+image, "check the reference", err)
+	}
+	if in.Architecture != "" && e.arch != "" && in.Architecture != e.arch {
+		return fault.Unavailablef("run "+image, "use an engine of that architecture", "the image is for %s and the engine runs %s", in.Architecture, e.arch)
 	}
 	return nil
+}
+
+// registryAuth is the header with which an engine pulls (Engine API, "Authentication").
+func registryAuth(username, password string) (string, error) {
+	if username == "" {
+		return "", nil
+	}
+	data, err := json.Marshal(map[string]string{"username": username, "password": password})
+	if err != nil {
+		return "", fmt.Errorf("write the engine's login: %w", err)
+	}
+	return base64.URLEncoding.EncodeToString(data), nil
 }
 
 func (e *engine) create(ctx context.Context, image string, opt Options, readOnly bool, name string) (string, error) {

@@ -3,6 +3,7 @@ package runcheck
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
@@ -32,6 +33,8 @@ type fakeEngine struct {
 	changes  string
 	startErr string
 	status   string // answer of exec
+	arch     string // of its images
+	auth     string // header of the last pull
 
 	mu      sync.Mutex
 	created []create
@@ -68,7 +71,7 @@ func (f *fakeEngine) handler() http.Handler {
 		json.NewEncoder(w).Encode(map[string]string{"message": msg})
 	}
 	m.HandleFunc("GET /v1.41/version", func(w http.ResponseWriter, _ *http.Request) {
-		fmt.Fprint(w, `{"Version":"9.9","Components":[{"Name":"Fake Engine"}]}`)
+		fmt.Fprint(w, `{"Version":"9.9","Arch":"amd64","Components":[{"Name":"Fake Engine"}]}`)
 	})
 	m.HandleFunc("GET /v1.41/images/{name...}", func(w http.ResponseWriter, r *http.Request) {
 		f.mu.Lock()
@@ -78,7 +81,7 @@ func (f *fakeEngine) handler() http.Handler {
 			fail(w, 404, "no such image: "+name)
 			return
 		}
-		fmt.Fprint(w, `{}`)
+		fmt.Fprintf(w, `{"Architecture":%q}`, f.arch)
 	})
 	m.HandleFunc("POST /v1.41/images/create", func(w http.ResponseWriter, r *http.Request) {
 		f.mu.Lock()
@@ -87,7 +90,13 @@ func (f *fakeEngine) handler() http.Handler {
 		if strings.Contains(r.URL.RawQuery, "missing") {
 			fmt.Fprintln(w, `{"status":"Pulling"}`)
 			fmt.Fprintln(w, `{"error":"manifest unknown"}`)
+			return
 		}
+		f.auth = r.Header.Get("X-Registry-Auth")
+		if f.images == nil {
+			f.images = map[string]bool{}
+		}
+		f.images[r.URL.Query().Get("fromImage")] = true
 	})
 	m.HandleFunc("POST /v1.41/containers/create", func(w http.ResponseWriter, r *http.Request) {
 		f.mu.Lock()
@@ -244,6 +253,29 @@ func TestRunPullsOneTag(t *testing.T) {
 	}
 	if want := []string{"example/app|latest"}; !cmp.Equal(e.pulled, want) {
 		t.Errorf("pulled %v, want %v", e.pulled, want)
+	}
+}
+
+func TestRunPullsWithTheLogin(t *testing.T) {
+	e := &fakeEngine{exit: 0, changes: "[]"}
+	host := e.start(t)
+	if _, err := Run(t.Context(), "example/app:1", Options{Host: host, Observe: time.Millisecond, Username: "org", Password: "pass/word?"}); err != nil {
+		t.Fatal(err)
+	}
+	got, err := base64.URLEncoding.DecodeString(e.auth)
+	if err != nil || string(got) != `{"password":"pass/word?","username":"org"}` {
+		t.Errorf("X-Registry-Auth is %q (%v)", got, err)
+	}
+}
+
+func TestRunRefusesAnotherArchitecture(t *testing.T) {
+	e := &fakeEngine{exit: 0, arch: "arm64"}
+	_, err := Run(t.Context(), "example/app:1", Options{Host: e.start(t)})
+	if fault.CodeOf(err) != fault.Unavailable || !strings.Contains(err.Error(), "arm64") {
+		t.Errorf("%v, want that it could not look", err)
+	}
+	if len(e.created) > 0 {
+		t.Errorf("a container was made")
 	}
 }
 
