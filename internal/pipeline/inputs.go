@@ -21,6 +21,8 @@ type inputs struct {
 	keys       []trust.Key
 	identities []trust.Identity
 	sigstore   []*trust.Root
+	table      trust.Table
+	stores     []attest.Store // on disk, beside the registry's
 	vex        []vexFile
 }
 
@@ -58,6 +60,14 @@ func (r *run) readInputs() (*inputs, error) {
 		}
 		if err != nil {
 			errs = append(errs, fault.New(fault.Usage, "read the trusted root "+name, "it is the JSON file that cosign trusted-root create writes", err))
+		}
+	}
+	if in.table, err = TrustTable(r.cfg, r.deps.ReadFile); err != nil {
+		errs = append(errs, err)
+	}
+	if r.want.Attestations {
+		if in.stores, err = openLocal(r.cfg, attest.Options{}); err != nil {
+			errs = append(errs, err)
 		}
 	}
 	if r.want.VEX && r.cfg.VEXPolicy != config.VEXOff {
@@ -99,17 +109,7 @@ func (r *run) readKeys(value string) ([]trust.Key, error) {
 		}
 		return keys, nil
 	}
-	if k, ok := trust.NamedKey(value); ok {
-		return []trust.Key{k}, nil
-	}
-	data, err := r.deps.ReadFile(value)
-	if err == nil {
-		var keys []trust.Key
-		if keys, err = trust.ParseKeys(value, data); err == nil {
-			return keys, nil
-		}
-	}
-	return nil, fault.New(fault.Usage, "read the key "+value, "give a PEM file with a public key or certificate, or the name of a built-in key such as dhi-2", err)
+	return trust.LoadKeys(value, r.deps.ReadFile)
 }
 
 // identities reads the four certificate options: a signer is an identity and an
@@ -165,7 +165,7 @@ func (r *run) readVEX() ([]vexFile, error) {
 // attestOptions says who may sign.
 func (in *inputs) attestOptions(cfg *config.Config, deps Deps) attest.Options {
 	return attest.Options{
-		Keys: in.keys, Identities: in.identities, Roots: in.sigstore,
+		Keys: in.keys, Identities: in.identities, Roots: in.sigstore, Table: in.table,
 		Log: trust.LogPolicy(cfg.TransparencyLog), Now: deps.Now, Logger: deps.Logger,
 	}
 }

@@ -71,6 +71,9 @@ func (r *run) platform(ctx context.Context, img *registry.Image, want v1.Platfor
 	side.Go(func() { p.runCheck(ctx) })
 	p.contents(ctx)
 	side.Wait()
+	if p.want.Attestations {
+		p.claims()
+	}
 	p.decide(ctx)
 	if err := ctx.Err(); errors.Is(err, context.Canceled) {
 		p.faults = append(p.faults, err)

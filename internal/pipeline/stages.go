@@ -80,9 +80,12 @@ func (p *platform) attest(ctx context.Context) {
 	for _, s := range p.img.Stores(ctx) {
 		stores = append(stores, s)
 	}
-	res, err := attest.Verify(ctx, subject, stores, p.inputs.attestOptions(p.cfg, p.deps))
+	opt := p.signers(ctx)
+	res, err := attest.Verify(ctx, subject, append(stores, p.inputs.stores...), opt)
 	if err != nil {
-		p.fail(report.StageAttest, err)
+		p.fail(report.StageAttest, err) // and what was found before it stays
+	}
+	if res == nil {
 		return
 	}
 	p.mu.Lock()
@@ -101,7 +104,10 @@ func (p *platform) attest(ctx context.Context) {
 	}
 	p.file(res.Files...)
 	p.evidence(res.Evidence...)
-	p.attestState(res)
+	p.expected(opt)
+	if err == nil {
+		p.attestState(res)
+	}
 }
 
 // attestState sums up: found and verified, looked and found none, could not look.
@@ -120,7 +126,11 @@ func (p *platform) attestState(res *attest.Result) {
 	}
 	switch {
 	case len(res.Attestations) > 0:
-		p.stage(report.StageAttest, report.Done, fmt.Sprintf("%d of %s verified", verified, count(len(res.Attestations), "attestation")))
+		text := fmt.Sprintf("%d of %s verified", verified, count(len(res.Attestations), "attestation"))
+		if len(failed) > 0 {
+			text += "; could not look in " + strings.Join(failed, "; ")
+		}
+		p.stage(report.StageAttest, report.Done, text)
 	case len(failed) > 0:
 		p.stage(report.StageAttest, report.Failed, strings.Join(failed, "; "))
 	default:

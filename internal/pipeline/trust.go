@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"time"
 
 	"github.com/imagegate/imagegate/internal/attest"
 	"github.com/imagegate/imagegate/internal/attest/claims"
@@ -100,6 +101,9 @@ func (p *platform) signers(ctx context.Context) attest.Options {
 	}
 	if root != nil {
 		opt.Roots = []*trust.Root{root}
+		if !root.Expires.IsZero() && root.Expires.Before(p.deps.Now) {
+			p.warn(report.StageAttest, fmt.Sprintf("the trusted root from %s was to be refreshed by %s", root.Source, root.Expires.UTC().Format(time.DateOnly)))
+		}
 	}
 	return opt
 }
@@ -158,10 +162,18 @@ func cut(location string) (family, digest string, ok bool) {
 	return location, "", false
 }
 
-// rootAge says where the trusted root of a keyless verification came from.
-func rootAge(r *trust.Root) string {
-	if r.Expires.IsZero() {
-		return fmt.Sprintf("trusted root from %s", r.Source)
+// expected warns when a family that the publisher is known to attach is not among the
+// verified ones: somebody may have taken it away. Required families are told by the
+// policy.
+func (p *platform) expected(opt attest.Options) {
+	row, ok := opt.Table.For(p.img.Repository, p.img.IsDHI())
+	if !ok {
+		return
 	}
-	return fmt.Sprintf("trusted root from %s, good until %s", r.Source, r.Expires.UTC().Format("2006-01-02"))
+	for _, family := range row.Expect {
+		there := slices.ContainsFunc(p.verified, func(v attest.Verified) bool { return v.Family() == family })
+		if !there && !slices.Contains(p.report.Policy.Require, family) {
+			p.warn(report.StageAttest, fmt.Sprintf("the publisher attaches a %s attestation (trust row %s, %s); no verified one was found", family, row.Match, row.Origin))
+		}
+	}
 }

@@ -46,7 +46,7 @@ type rule func(r *report.Report, p Policy, now time.Time) []report.Rule
 
 // rules lists every rule, in the order in which equal results are told.
 func rules() []rule {
-	return []rule{readable, integrity, required, severity, packages, endOfLife, age, checks, database, matching, refusedVEX, unverifiedVEX, hygiene}
+	return []rule{readable, integrity, required, severity, packages, endOfLife, age, claimed, checks, database, matching, refusedVEX, unverifiedVEX, hygiene}
 }
 
 // Evaluate applies p to r, which speaks of one platform, at the time now. When there

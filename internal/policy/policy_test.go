@@ -63,6 +63,12 @@ func endOfLife(t time.Time) func(*report.Report) {
 	return func(r *report.Report) { r.Subject.EndOfLife = &t }
 }
 
+func claim(state string, enforced bool) func(*report.Report) {
+	return func(r *report.Report) {
+		r.Checks = append(r.Checks, report.Check{ID: "HIG-ATT-011", Title: "Builder", State: state, Reason: "its reason", Location: "provenance", Enforced: enforced})
+	}
+}
+
 func TestEvaluate(t *testing.T) {
 	day := 24 * time.Hour
 	high := policy.Policy{FailOnSeverity: report.High}
@@ -116,6 +122,12 @@ func TestEvaluate(t *testing.T) {
 		{"age_unknown", looked(), policy.Policy{MaxAge: day}, report.Error, "does not say when"},
 		{"age_of_the_epoch_is_unknown", looked(created(time.Unix(0, 0))), policy.Policy{MaxAge: day}, report.Error, ""},
 		{"age_from_the_future", looked(created(now.Add(30 * day))), policy.Policy{MaxAge: day}, report.Error, "in the future"},
+
+		{"claim_fails_when_enforced", looked(claim(report.CheckFailed, true)), policy.Policy{}, report.Fail, "Builder: its reason"},
+		{"claim_undecided_when_enforced", looked(claim(report.CheckUndecided, true)), policy.Policy{}, report.Error, ""},
+		{"claim_warns_when_not", looked(claim(report.CheckFailed, false)), policy.Policy{}, report.Warn, ""},
+		{"claim_that_holds", looked(claim(report.CheckPassed, true)), policy.Policy{}, report.Pass, "that hold: 1"},
+		{"claim_not_offered", looked(claim(report.CheckNotApplicable, false)), policy.Policy{}, report.Pass, ""},
 
 		{"old_database_is_told", looked(func(r *report.Report) { r.Database.Reason = "9 days old" }), high, report.Warn, "9 days old"},
 		{"matching_problems_are_told", looked(func(r *report.Report) {

@@ -375,6 +375,8 @@ type Check struct {
 	Line       int      `json:"line,omitempty"`
 	Remedy     string   `json:"remedy,omitempty"`
 	References []string `json:"references,omitempty"`
+	// Enforced checks fail the gate when they do not pass.
+	Enforced bool `json:"enforced,omitempty"`
 	Platform   string   `json:"platform,omitempty"`
 }
 
