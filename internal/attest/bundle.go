@@ -111,7 +111,7 @@ func (b *bundled) ofMessage(digest []byte, message []byte) (*entity, error) {
 		return nil, fmt.Errorf("%w: it names no message digest", errBundle)
 	}
 	if !bytes.Equal(digest, b.claimed) {
-		return nil, brokenf("the bundle signs %s %x, not %x", algorithmName(b.claimedAlgo), clipBytes(b.claimed), digest)
+		return nil, brokenf("the signature is for another version of the file: the bundle signs %s %x, not %x", algorithmName(b.claimedAlgo), clipBytes(b.claimed), digest)
 	}
 	e := b.entity
 	e.digest, e.digestAlgo, e.payload = digest, b.claimedAlgo, message

@@ -22,7 +22,7 @@ func attestCommand(a *app) *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(attestListCommand(a), attestGetCommand(a), attestVerifyCommand(a))
+	cmd.AddCommand(attestListCommand(a), attestGetCommand(a), attestVerifyCommand(a), attestVerifyBundleCommand(a))
 	return cmd
 }
 
@@ -62,14 +62,22 @@ func attestListCommand(a *app) *cobra.Command {
 }
 
 func attestVerifyCommand(a *app) *cobra.Command {
+	var from string
 	cmd := &cobra.Command{
-		Use:     "verify [flags] REF",
+		Use:     "verify [flags] REF | verify --from REPORT_DIR [flags]",
 		Aliases: []string{"verify-provenance"},
 		Short:   "Verify the attestations, and print the same check for cosign",
 		Long: "Verify exits 0 only when at least one attestation verified, none that is required is missing, and\n" +
-			"none is invalid.\n\n" + exitCodes(),
+			"none is invalid. With --from it verifies the evidence that an earlier run kept, without a network.\n\n" + exitCodes(),
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if from != "" {
+				cfg, err := a.load(cmd, nil)
+				if err != nil {
+					return err
+				}
+				return a.reverify(cmd, cfg, from)
+			}
 			_, err := a.attestations(cmd, args, gateOptions{
 				show: func(r *report.Report) error { return render.AttestationProof(a.Stdout, r) },
 				exit: attestExit,
@@ -79,6 +87,7 @@ func attestVerifyCommand(a *app) *cobra.Command {
 	}
 	bind(cmd, "Image", "Access", "Trust", "Reports", "Terminal")
 	cmd.Flags().StringArray("require", nil, "Predicate families that must be there and verified, or dhi")
+	cmd.Flags().StringVar(&from, "from", "", "Report directory whose evidence is verified again")
 	return cmd
 }
 

@@ -31,7 +31,7 @@ func newRoot(a *app) *cobra.Command {
 	})
 	root.AddCommand(
 		verifyCommand(a), actionCommand(a), demoCommand(a),
-		scanCommand(a), sbomCommand(a), attestCommand(a), vexCommand(a), versionCommand(a),
+		scanCommand(a), sbomCommand(a), attestCommand(a), vexCommand(a), trustCommand(a), versionCommand(a),
 	)
 	for _, c := range root.Commands() {
 		strict(c)

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/imagegate/imagegate/internal/attest"
 	"github.com/imagegate/imagegate/internal/attest/trust"
@@ -168,4 +169,15 @@ func (in *inputs) attestOptions(cfg *config.Config, deps Deps) attest.Options {
 		Keys: in.keys, Identities: in.identities, Roots: in.sigstore, Table: in.table,
 		Log: trust.LogPolicy(cfg.TransparencyLog), Now: deps.Now, Logger: deps.Logger,
 	}
+}
+
+// SignerOptions are the verifier's options for evidence that is on disk already: the
+// keys, identities, roots and trust rows that the configuration gives.
+func SignerOptions(cfg *config.Config, now time.Time, read func(string) ([]byte, error)) (attest.Options, error) {
+	r := &run{cfg: cfg, deps: Deps{ReadFile: read, Now: now}}
+	in, err := r.readInputs()
+	if err != nil {
+		return attest.Options{}, err
+	}
+	return in.attestOptions(cfg, r.deps), nil
 }

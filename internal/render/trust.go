@@ -1,0 +1,43 @@
+package render
+
+import (
+	"io"
+	"strings"
+)
+
+// TrustRow is one row of the trust table, in words.
+type TrustRow struct {
+	Match, Log, Origin, Hint string
+	Signers, Expect          []string
+	// Shadowed rows are never asked: an earlier row has the same match.
+	Shadowed bool
+}
+
+// TrustTable writes whose signatures count for which repositories. The first row that
+// matches decides.
+func TrustTable(w io.Writer, rows []TrustRow) error {
+	t := newTable(w)
+	t.row("REPOSITORIES", "SIGNERS", "LOG", "EXPECTED", "ORIGIN")
+	for _, r := range rows {
+		signers := r.Signers
+		if len(signers) == 0 {
+			signers = []string{"nobody: " + r.Hint}
+		}
+		origin := r.Origin
+		if r.Shadowed {
+			origin += " (an earlier row wins)"
+		}
+		log := r.Log
+		if log == "" {
+			log = "auto"
+		}
+		for i, s := range signers {
+			if i == 0 {
+				t.row(r.Match, s, log, strings.Join(r.Expect, ", "), origin)
+			} else {
+				t.row("", s, "", "", "")
+			}
+		}
+	}
+	return t.flush()
+}
