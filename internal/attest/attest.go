@@ -55,6 +55,7 @@ type verification struct {
 	lim      limits
 	read     reader
 	check    *checker
+	row      trust.Row
 	log      *slog.Logger
 	probes   []report.Probe
 	warnings []string
@@ -110,6 +111,7 @@ func newVerification(subject Subject, stores []Store, opt Options) (*verificatio
 	if v.check, err = newChecker(row, roots, opt.Log, opt.Now); err != nil {
 		return nil, fault.New(fault.Usage, op, "", err)
 	}
+	v.row = row
 	for _, id := range row.Identities {
 		if loose := id.Loose(); loose != "" {
 			v.warnings = append(v.warnings, "not anchored with ^ and $, so longer names match too: "+loose)

@@ -10,6 +10,7 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
+	"github.com/imagegate/imagegate/internal/attest/trust"
 	"github.com/imagegate/imagegate/internal/report"
 )
 
@@ -39,9 +40,9 @@ func (r *verification) discover(ctx context.Context) []*object {
 	var ask []listing
 	for s := range r.read.stores {
 		for _, d := range subjects {
-			ask = append(ask, listing{store: s, subject: d})
+			ask = append(ask, r.unlessLeftOut(trust.StoreReferrers, listing{store: s, subject: d}))
 			for _, suffix := range tagSuffixes {
-				ask = append(ask, listing{store: s, subject: d, tag: tagOf(d, suffix)})
+				ask = append(ask, r.unlessLeftOut(trust.StoreTags, listing{store: s, subject: d, tag: tagOf(d, suffix)}))
 			}
 		}
 	}
@@ -55,10 +56,25 @@ func (r *verification) discover(ctx context.Context) []*object {
 	return found.sorted()
 }
 
+// errLeftOut says that the trust row names other places.
+var errLeftOut = fmt.Errorf("%w: the trust row leaves it out", errors.ErrUnsupported)
+
+// unlessLeftOut answers a question beforehand when the trust row leaves its kind of
+// place out. Files that the user named are asked in any case.
+func (r *verification) unlessLeftOut(kind string, l listing) listing {
+	if _, local := r.read.stores[l.store].(*local); !local && !r.row.Looks(kind) {
+		l.err = errLeftOut
+	}
+	return l
+}
+
 // ask puts all questions, in parallel.
 func (r *verification) ask(ctx context.Context, ask []listing) {
 	r.read.each(len(ask), func(i int) {
 		l, store := &ask[i], r.read.stores[ask[i].store]
+		if l.err != nil {
+			return
+		}
 		if l.tag != "" {
 			l.desc, l.raw, l.err = store.Manifest(ctx, l.tag)
 			return
@@ -151,6 +167,9 @@ func (r *verification) collect(found *objects, l listing) {
 // indexed adds the attestation manifests that BuildKit puts into the index beside the
 // platforms (BuildKit, attestation-storage.md). The index was read by digest.
 func (r *verification) indexed(found *objects) {
+	if !r.row.Looks(trust.StoreIndex) {
+		return
+	}
 	for _, d := range r.index {
 		if d.Annotations[annoReferenceType] != referenceAttest || d.Annotations[annoReferenceOf] != r.subject.Digest.String() {
 			continue

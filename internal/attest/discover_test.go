@@ -54,6 +54,29 @@ func TestProbesTellNoneFromCouldNotLook(t *testing.T) {
 	}
 }
 
+func TestRowLeavesStoresOut(t *testing.T) {
+	s, img := newSigner(t, "test"), imageDigest("a")
+	store := newStore("a.example/app")
+	newChain(store, s, img, vexType, map[string]any{}).push(t)
+	row := trust.Row{Match: "a.example/**", Keys: []trust.Key{s.key}}
+	for _, tt := range []struct {
+		stores   []string
+		verified int
+		state    string
+	}{
+		{nil, 1, report.ProbeFound},
+		{[]string{trust.StoreReferrers}, 1, report.ProbeFound},
+		{[]string{trust.StoreTags, trust.StoreIndex}, 0, report.ProbeUnsupported},
+	} {
+		row.Stores = tt.stores
+		res := mustVerify(t, Subject{Digest: img, Repository: "a.example/app"}, Options{Table: trust.Table{row}}, store)
+		p := probeOf(res, "a.example/app", "referrers of")
+		if len(res.Verified) != tt.verified || p.State != tt.state {
+			t.Errorf("stores %q: %d verified, probe %+v; want %d, state %s", tt.stores, len(res.Verified), p, tt.verified, tt.state)
+		}
+	}
+}
+
 func TestSameAttestationInTwoStoresIsOne(t *testing.T) {
 	s, img := newSigner(t, "test"), imageDigest("a")
 	one, two := newStore("dhi.io/python"), newStore("registry.scout.docker.com/org/dhi-python")

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"regexp"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -111,9 +112,11 @@ func (a *app) reverify(cmd *cobra.Command, cfg *config.Config, dir string) error
 		if err := render.AttestationProof(a.Stdout, r); err != nil {
 			return err
 		}
-		if c := attestExit(r, nil); c > code {
-			code = c
+		c := attestExit(r, nil)
+		if slices.ContainsFunc(r.Attestations, func(at report.Attestation) bool { return at.State == report.Invalid }) {
+			c = fault.Policy // the kept evidence was changed, or was never good
 		}
+		code = max(code, c)
 	}
 	if len(again) == 0 {
 		return fault.New(fault.Policy, "verify the evidence again", "", errors.New("there is none"))

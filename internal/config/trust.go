@@ -24,7 +24,9 @@ type TrustRow struct {
 	// Log is auto, require or ignore.
 	Log string `yaml:"log"`
 	// Expect are the predicate families that the publisher attaches.
-	Expect   []string       `yaml:"expect"`
+	Expect []string `yaml:"expect"`
+	// Stores are the kinds of places to look at: referrers, tags, index; empty means all.
+	Stores   []string       `yaml:"stores"`
 	Builders []TrustBuilder `yaml:"builders"`
 	Hint     string         `yaml:"hint"`
 }
@@ -99,6 +101,7 @@ func trustSchema() map[string]any {
 			})},
 			"log":    map[string]any{"enum": []string{"auto", "require", "ignore"}, "description": "Transparency-log policy"},
 			"expect": texts("Predicate families that the publisher attaches"),
+			"stores": map[string]any{"type": "array", "items": map[string]any{"enum": []string{"referrers", "tags", "index"}}, "description": "Kinds of places to look at; empty means all"},
 			"builders": map[string]any{"type": "array", "items": object(map[string]any{
 				"id": text("Glob over the builder id"), "signer": text("Glob over the identity that must have signed"),
 				"level": map[string]any{"type": "integer", "minimum": 0, "maximum": 3, "description": "SLSA Build level it is trusted for"},

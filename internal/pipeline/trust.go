@@ -28,7 +28,7 @@ func TrustTable(cfg *config.Config, read func(string) ([]byte, error)) (trust.Ta
 	}
 	specs := make([]trust.Spec, len(cfg.Trust))
 	for i, row := range cfg.Trust {
-		specs[i] = trust.Spec{Match: row.Match, Keys: row.Keys, Log: row.Log, Expect: row.Expect, Hint: row.Hint}
+		specs[i] = trust.Spec{Match: row.Match, Keys: row.Keys, Log: row.Log, Expect: row.Expect, Stores: row.Stores, Hint: row.Hint}
 		for _, id := range row.Identities {
 			specs[i].Identities = append(specs[i].Identities, trust.IdentitySpec{
 				Subject: id.Identity, SubjectRegexp: id.IdentityRegexp, Issuer: id.Issuer, IssuerRegexp: id.IssuerRegexp,

@@ -13,6 +13,7 @@ type Spec struct {
 	Identities []IdentitySpec `json:"identities,omitempty" yaml:"identities,omitempty"`
 	Log        string         `json:"log,omitempty" yaml:"log,omitempty"`
 	Expect     []string       `json:"expect,omitempty" yaml:"expect,omitempty"`
+	Stores     []string       `json:"stores,omitempty" yaml:"stores,omitempty"`
 	Builders   []BuilderSpec  `json:"builders,omitempty" yaml:"builders,omitempty"`
 	Hint       string         `json:"hint,omitempty" yaml:"hint,omitempty"`
 }
@@ -38,7 +39,7 @@ type BuilderSpec struct {
 func FromSpecs(specs []Spec, origin string, read func(path string) ([]byte, error)) (Table, error) {
 	var t Table
 	for i, s := range specs {
-		row := Row{Match: s.Match, Log: LogPolicy(s.Log), Expect: s.Expect, Hint: s.Hint, Origin: origin}
+		row := Row{Match: s.Match, Log: LogPolicy(s.Log), Expect: s.Expect, Stores: s.Stores, Hint: s.Hint, Origin: origin}
 		for _, name := range s.Keys {
 			keys, err := LoadKeys(name, read)
 			if err != nil {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/imagegate/imagegate/internal/fault"
@@ -25,6 +26,9 @@ type Row struct {
 	Log LogPolicy
 	// Expect lists the predicate families that the publisher attaches.
 	Expect []string
+	// Stores are the kinds of places that are looked at: [StoreReferrers], [StoreTags],
+	// [StoreIndex]. Empty means all. Files that the user names are always looked at.
+	Stores []string
 	// Builders name the builders whose provenance may claim a SLSA level.
 	Builders []Builder
 	// Hint is the next step when nothing verifies.
@@ -32,6 +36,17 @@ type Row struct {
 	// Origin says where the row comes from: "built-in", "option" or a file.
 	Origin string
 }
+
+// The kinds of places in a registry or layout where attestations are kept: manifests
+// that name the image as their subject, cosign's tags, and entries of the image index.
+const (
+	StoreReferrers = "referrers"
+	StoreTags      = "tags"
+	StoreIndex     = "index"
+)
+
+// Looks reports whether the row looks at a kind of place.
+func (r Row) Looks(kind string) bool { return len(r.Stores) == 0 || slices.Contains(r.Stores, kind) }
 
 // Builder is a builder that is trusted up to a SLSA level. The level comes from here
 // and never from the provenance itself.
@@ -75,6 +90,11 @@ func (t Table) Check() error {
 		}
 		if r.Log != "" && !r.Log.Valid() {
 			return fault.Usagef(op, "log is auto, require or ignore", "unknown log policy %q", r.Log)
+		}
+		for _, s := range r.Stores {
+			if s != StoreReferrers && s != StoreTags && s != StoreIndex {
+				return fault.Usagef(op, "stores are referrers, tags and index", "unknown store %q", s)
+			}
 		}
 		for _, id := range r.Identities {
 			if err := id.Check(); err != nil {

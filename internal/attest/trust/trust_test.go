@@ -180,6 +180,7 @@ func TestTableCheck(t *testing.T) {
 		{"identity_without_issuer", trust.Row{Match: "a/*", Identities: []trust.Identity{{Subject: "x"}}}, "no issuer"},
 		{"identity_without_subject", trust.Row{Match: "a/*", Identities: []trust.Identity{{Issuer: "x"}}}, "no subject"},
 		{"bad_regexp", trust.Row{Match: "a/*", Identities: []trust.Identity{{SubjectRegexp: "(", Issuer: "x"}}}, "missing closing"},
+		{"store", trust.Row{Match: "a/*", Stores: []string{"tags", "drawer"}}, `unknown store "drawer"`},
 		{"level", trust.Row{Match: "a/*", Builders: []trust.Builder{{ID: "x", Level: 4}}}, "level 4"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
