@@ -16,7 +16,7 @@ const maxProcesses = 100_000
 // when that is at hand, from inside with cat when the image has one.
 func (e *engine) process(ctx context.Context, id string, pid int, proc fs.FS) (*Status, int) {
 	if proc != nil && pid > 0 {
-		if s := readStatus(proc, strconv.Itoa(pid)); s != nil {
+		if s := readStatus(proc, strconv.Itoa(pid)); isFirst(s) {
 			return parseStatus(s), zombies(proc, pid)
 		}
 	}
@@ -24,6 +24,14 @@ func (e *engine) process(ctx context.Context, id string, pid int, proc fs.FS) (*
 		return parseStatus(fields(string(data))), -1
 	}
 	return nil, -1
+}
+
+// isFirst says whether a process is the first one of a PID namespace within another.
+// The engine may run in a virtual machine or on another side of such a namespace: then
+// its number is that of some other process here.
+func isFirst(status map[string]string) bool {
+	ids := strings.Fields(status["NSpid"])
+	return len(ids) > 1 && ids[len(ids)-1] == "1"
 }
 
 func readStatus(proc fs.FS, pid string) map[string]string {

@@ -161,7 +161,7 @@ func (f *fakeEngine) handler() http.Handler {
 	return m
 }
 
-const procStatus = "Name:\tapp\nState:\tS (sleeping)\nPPid:\t1\nUid:\t65532\t65532\t65532\t65532\nGid:\t65532\t65532\t65532\t65532\n" +
+const procStatus = "Name:\tapp\nNSpid:\t4242\t1\nState:\tS (sleeping)\nPPid:\t1\nUid:\t65532\t65532\t65532\t65532\nGid:\t65532\t65532\t65532\t65532\n" +
 	"CapPrm:\t0000000000000000\nCapEff:\t0000000000000000\nCapBnd:\t0000000000000000\nNoNewPrivs:\t1\nSeccomp:\t2\n"
 
 func proc() fstest.MapFS {
@@ -253,6 +253,21 @@ func TestRunPullsOneTag(t *testing.T) {
 	}
 	if want := []string{"example/app|latest"}; !cmp.Equal(e.pulled, want) {
 		t.Errorf("pulled %v, want %v", e.pulled, want)
+	}
+}
+
+// TestRunKnowsItsProcesses: an engine in a virtual machine numbers processes of its own,
+// and the one of that number here must not be taken for the container.
+func TestRunKnowsItsProcesses(t *testing.T) {
+	p := proc()
+	p["4242/status"] = &fstest.MapFile{Data: []byte(strings.Replace(procStatus, "\t4242\t1\n", "\t4242\n", 1))}
+	e := &fakeEngine{exit: -1, images: map[string]bool{"example/app:1": true}, changes: "[]"}
+	o, err := Run(t.Context(), "example/app:1", Options{Host: e.start(t), Observe: time.Millisecond, Proc: p})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if o.Status != nil {
+		t.Errorf("status is %+v, want none", o.Status)
 	}
 }
 
