@@ -13,6 +13,9 @@ import (
 	"github.com/imagegate/imagegate/internal/attest/trust"
 	"github.com/imagegate/imagegate/internal/config"
 	"github.com/imagegate/imagegate/internal/fault"
+	"github.com/imagegate/imagegate/internal/sbom"
+	"github.com/imagegate/imagegate/internal/vex"
+	"github.com/imagegate/imagegate/internal/vuln/advisory"
 )
 
 // inputs are the files that the user named, read before anything else so that a
@@ -25,6 +28,9 @@ type inputs struct {
 	table      trust.Table
 	stores     []attest.Store // on disk, beside the registry's
 	vex        []vexFile
+	accept     []vex.AcceptRule
+	advisories *advisory.Feed
+	baseSBOM   *sbom.SBOM
 }
 
 type vexFile struct {
@@ -77,6 +83,13 @@ func (r *run) readInputs() (*inputs, error) {
 			errs = append(errs, err)
 		}
 		in.vex = files
+		if files, err = r.readVEXFolder(); err != nil {
+			errs = append(errs, err)
+		}
+		in.vex = append(in.vex, files...)
+	}
+	if err := r.readEvidence(in); err != nil {
+		errs = append(errs, err)
 	}
 	return in, errors.Join(errs...)
 }

@@ -17,6 +17,7 @@ import (
 	"log/slog"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -37,6 +38,8 @@ import (
 // them, [Everything] all.
 type Want struct {
 	SBOM, Attestations, Vulnerabilities, VEX, Hardening bool
+	// Explain names a vulnerability of which everything that was said is wanted.
+	Explain string
 }
 
 // Everything is the whole gate.
@@ -108,6 +111,8 @@ type Result struct {
 	// Files are the SBOMs, attestations and documents that were gathered.
 	Files   []report.File
 	Timings []Timing
+	// Explained has what was said of the findings that Want.Explain names.
+	Explained []Explained
 }
 
 // Run gates one image. The result is never nil: it holds whatever was gathered, also
@@ -124,7 +129,7 @@ func Run(ctx context.Context, cfg *config.Config, want Want, deps Deps) (*Result
 	r := &run{cfg: cfg, want: want, deps: deps}
 	if cfg.Timeout > 0 {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, cfg.Timeout)
+		ctx, cancel = context.WithTimeoutCause(ctx, cfg.Timeout, fmt.Errorf("%w (option timeout)", registry.ErrTimeout))
 		defer cancel()
 	}
 	return r.all(ctx)
@@ -155,6 +160,9 @@ func (r *run) all(ctx context.Context) (*Result, error) {
 	if err := errors.Join(err, r.lint(ctx)); err != nil {
 		return r.failed(nil, err)
 	}
+	if strings.HasPrefix(r.cfg.Image, documentPrefix) {
+		return r.document(ctx, inputs)
+	}
 	img, platforms, err := r.resolve(ctx, inputs)
 	if err != nil {
 		return r.failed(nil, err)
@@ -171,6 +179,7 @@ func (r *run) all(ctx context.Context) (*Result, error) {
 		}
 		reports = append(reports, one.report)
 		result.Files = append(result.Files, one.files...)
+		result.Explained = append(result.Explained, one.explained...)
 	}
 	result.Report = reports[0]
 	if len(reports) > 1 {
@@ -188,12 +197,7 @@ func (r *run) resolve(ctx context.Context, in *inputs) (*registry.Image, []v1.Pl
 	if err != nil || want.OS == "" || want.Architecture == "" { // before anything is asked for
 		return nil, nil, fault.Usagef("read the platform", "write os/arch or os/arch/variant, such as linux/arm64", "%q is no platform", r.cfg.Platform)
 	}
-	img, err := registry.Open(ctx, r.cfg.Image, registry.Options{
-		Username: r.cfg.RegistryUsername, Password: r.cfg.RegistryPassword,
-		PlainHTTP: r.cfg.PlainHTTP, RootCAs: in.roots, AttestationRegistry: r.cfg.AttestationRegistry,
-		Timeout: r.cfg.Timeout, Transport: r.deps.Transport, Engine: r.deps.Engine, TempDir: r.deps.TempDir,
-		UserAgent: r.deps.Tool.Name + "/" + r.deps.Tool.Version, Logger: r.deps.Logger,
-	})
+	img, err := registry.Open(ctx, r.cfg.Image, r.registryOptions(in))
 	if err != nil {
 		r.event(Event{Stage: report.StageResolve, Done: true, State: report.Failed, Reason: err.Error()})
 		return nil, nil, err
@@ -208,6 +212,16 @@ func (r *run) resolve(ctx context.Context, in *inputs) (*registry.Image, []v1.Pl
 		return img, all, nil
 	}
 	return img, []v1.Platform{*want}, nil
+}
+
+// registryOptions say how registries are reached.
+func (r *run) registryOptions(in *inputs) registry.Options {
+	return registry.Options{
+		Username: r.cfg.RegistryUsername, Password: r.cfg.RegistryPassword,
+		PlainHTTP: r.cfg.PlainHTTP, RootCAs: in.roots, AttestationRegistry: r.cfg.AttestationRegistry,
+		Timeout: r.cfg.Timeout, Transport: r.deps.Transport, Engine: r.deps.Engine, TempDir: r.deps.TempDir,
+		UserAgent: r.deps.Tool.Name + "/" + r.deps.Tool.Version, Logger: r.deps.Logger,
+	}
 }
 
 // failed is the result of a run that ended before there was a platform to judge.
@@ -238,6 +252,7 @@ func (r *run) newReport() *report.Report {
 	if r.cfg.MaxAge > 0 {
 		rep.Policy.MaxAge = r.cfg.MaxAge.String()
 	}
+	r.vexRules(rep)
 	rep.Database.State = report.Skipped
 	return rep
 }
@@ -259,6 +274,11 @@ func (r *run) judge(rep *report.Report) {
 	}
 	if s, ok := report.ParseSeverity(r.cfg.FailOnSeverity); ok && r.want.Vulnerabilities {
 		p.FailOnSeverity = s
+	}
+	if r.want.VEX {
+		for _, l := range r.cfg.VEXLimits {
+			p.VEXLimits = append(p.VEXLimits, policy.VEXLimit(l))
+		}
 	}
 	if s, ok := report.ParseSeverity(rep.Policy.FailOnCheck); ok {
 		p.FailOnCheck = s
@@ -292,13 +312,15 @@ func (r *run) event(e Event) {
 
 // lazyDB is the database, opened in the background from the start of the run.
 type lazyDB struct {
-	done chan struct{}
-	db   *vuln.DB
-	err  error
+	cancel context.CancelFunc
+	done   chan struct{}
+	db     *vuln.DB
+	err    error
 }
 
 func openDB(ctx context.Context, r *run) *lazyDB {
-	l := &lazyDB{done: make(chan struct{})}
+	ctx, cancel := context.WithCancel(ctx)
+	l := &lazyDB{cancel: cancel, done: make(chan struct{})}
 	go func() {
 		defer close(l.done)
 		defer r.timings.start("database", "")()
@@ -318,11 +340,17 @@ func (l *lazyDB) wait(ctx context.Context) (*vuln.DB, error) {
 	case <-l.done:
 		return l.db, l.err
 	case <-ctx.Done():
-		return nil, fmt.Errorf("open the vulnerability database: %w", context.Cause(ctx))
+		const op = "open the vulnerability database"
+		if errors.Is(ctx.Err(), context.Canceled) {
+			return nil, fmt.Errorf("%s: %w", op, ctx.Err())
+		}
+		return nil, fault.New(fault.Unavailable, op, "raise timeout, or name a database that is here with db", context.Cause(ctx))
 	}
 }
 
+// close ends a download that nobody waits for any more.
 func (l *lazyDB) close() {
+	l.cancel()
 	<-l.done
 	if l.db != nil {
 		_ = l.db.Close()

@@ -17,6 +17,7 @@ import (
 	"github.com/imagegate/imagegate/internal/registry"
 	"github.com/imagegate/imagegate/internal/report"
 	"github.com/imagegate/imagegate/internal/sbom"
+	"github.com/imagegate/imagegate/internal/vex"
 )
 
 // platform is the run over one platform. Each stage writes its own fields; the
@@ -33,6 +34,17 @@ type platform struct {
 	files    []report.File
 	verified []attest.Verified
 	doubtful []attest.Unverified
+
+	// ground is the base that the image stands on. layered is true when the layers of
+	// packages are wanted for it. settled is closed when attestations and base are known.
+	ground  ground
+	layered bool
+	settled chan struct{}
+	// installed are the packages; renamed has the package URLs under which some of them
+	// were matched.
+	installed []member
+	renamed   map[string]string
+	explained []Explained
 
 	mu     sync.Mutex
 	faults []error
@@ -67,7 +79,14 @@ func (r *run) platform(ctx context.Context, img *registry.Image, want v1.Platfor
 
 	p.report.Policy.Require = p.require()
 	var side sync.WaitGroup
-	side.Go(func() { p.attest(ctx) })
+	p.settled = make(chan struct{})
+	p.findBoundary(diffIDs(man), man.Config.Config.Labels[chainLabel])
+	p.layered = p.ground.boundary.State == vex.Derived || p.cfg.Base != ""
+	side.Go(func() {
+		defer close(p.settled)
+		p.attest(ctx)
+		p.findBase(ctx)
+	})
 	side.Go(func() { p.runCheck(ctx) })
 	p.contents(ctx)
 	side.Wait()
@@ -103,7 +122,7 @@ func (r *run) folderOf(platform string) string {
 // require resolves auto: the vendor's preset for images from the vendor's own registry.
 func (p *platform) require() []string {
 	if len(p.cfg.Require) == 1 && p.cfg.Require[0] == config.RequireAuto {
-		if fromDHI(p.img) {
+		if p.img != nil && fromDHI(p.img) {
 			return config.RequirePreset("dhi")
 		}
 		return nil
@@ -138,6 +157,9 @@ func (p *platform) contents(ctx context.Context) {
 	}
 	defer func() { _ = img.Close() }()
 	list := p.packages(ctx, img)
+	if list != nil {
+		p.members(list, img)
+	}
 	// The packages have been read: from here on only the checks look at the files.
 	var checking sync.WaitGroup
 	checking.Go(func() { p.harden(ctx, img) })

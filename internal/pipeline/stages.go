@@ -7,11 +7,8 @@ import (
 	"strings"
 
 	"github.com/imagegate/imagegate/internal/attest"
-	"github.com/imagegate/imagegate/internal/config"
-	"github.com/imagegate/imagegate/internal/registry"
 	"github.com/imagegate/imagegate/internal/report"
 	"github.com/imagegate/imagegate/internal/sbom"
-	"github.com/imagegate/imagegate/internal/vex"
 	"github.com/imagegate/imagegate/internal/vuln"
 )
 
@@ -154,7 +151,7 @@ func (p *platform) match(ctx context.Context, list *sbom.SBOM) {
 	}
 	defer p.timings.start(report.StageVuln, p.name)()
 	p.event(Event{Stage: report.StageVuln, Platform: p.name})
-	m, err := db.Match(ctx, list.Syft(), vuln.MatchOptions{Logger: p.deps.Logger})
+	m, err := p.advised(ctx, db, list)
 	if err != nil {
 		p.fail(report.StageVuln, err)
 		return
@@ -167,70 +164,6 @@ func (p *platform) match(ctx context.Context, list *sbom.SBOM) {
 		p.warn(stageMatching, note)
 	}
 	p.stage(report.StageVuln, m.State, m.Reason)
-}
-
-// decide applies VEX to the findings.
-func (p *platform) decide(context.Context) {
-	switch {
-	case !p.want.VEX:
-		p.stage(report.StageVEX, report.Skipped, "not asked for")
-		return
-	case p.cfg.VEXPolicy == config.VEXOff:
-		p.stage(report.StageVEX, report.Skipped, "vex-policy is off: nothing is suppressed")
-		return
-	}
-	defer p.timings.start(report.StageVEX, p.name)()
-	docs, rejected := p.documents()
-	res, err := vex.Decide(p.report.Vulnerabilities, docs, p.vexImage(), vex.Options{Policy: vex.Policy(p.cfg.VEXPolicy), Now: p.written()})
-	if err != nil {
-		p.fail(report.StageVEX, err)
-		return
-	}
-	p.report.Vulnerabilities = res.Vulnerabilities
-	p.report.VEX.Documents = append(res.Documents, rejected...)
-	for _, w := range res.Warnings {
-		p.warn(report.StageVEX, w)
-	}
-	if len(p.report.VEX.Documents) == 0 {
-		p.stage(report.StageVEX, report.Missing, "there is no VEX document")
-		return
-	}
-	suppressed := report.CountVulnerabilities(res.Vulnerabilities).Suppressed
-	p.stage(report.StageVEX, report.Done, fmt.Sprintf("%d of %s suppressed by %s", suppressed,
-		count(len(res.Vulnerabilities), "finding"), count(len(docs), "document")))
-}
-
-// documents turns verified attestations, files that the user named and unverified
-// attestations into VEX documents, each with the trust it has. This is the only door
-// between attestations and VEX. Unverified ones suppress only under vex-policy any;
-// else they are read to tell what they would have covered.
-func (p *platform) documents() (docs []vex.Document, rejected []report.VEXDocument) {
-	add := func(source, digest, signer, trust string, d vex.Document, err error) {
-		if err != nil {
-			rejected = append(rejected, vex.Rejected(source, digest, signer, trust, err))
-			p.warn(report.StageVEX, fmt.Sprintf("%s was not used: %v", source, err))
-			return
-		}
-		docs = append(docs, d)
-	}
-	for _, v := range p.verified {
-		if v.Family() == "vex" {
-			d, err := vex.FromAttestation(v)
-			add("attestation "+v.Digest(), v.Digest(), v.Signer(), report.TrustVerified, d, err)
-		}
-	}
-	for _, u := range p.doubtful {
-		if u.Family == "vex" {
-			d, err := vex.FromUnverified("attestation "+u.Digest, u.Digest, u.Predicate)
-			add("attestation "+u.Digest, u.Digest, "", report.TrustUnverified, d, err)
-		}
-	}
-	for _, f := range p.inputs.vex {
-		d, err := vex.FromFile(f.name, f.data)
-		add(f.name, digestOf(f.data), "", report.TrustNamed, d, err)
-		p.evidence(report.Evidence{Kind: "vex", Name: f.name, Digest: digestOf(f.data), Size: int64(len(f.data))})
-	}
-	return docs, rejected
 }
 
 // dbOptions says which database to open.
@@ -251,23 +184,4 @@ func (r *run) dbOptions() (vuln.DBOptions, error) {
 		CacheDir: dir, DB: r.cfg.DB, MaxAge: maxAge, Now: r.deps.Now, Timeout: r.cfg.Timeout, RootCAs: in,
 		UserAgent: r.deps.Tool.Name + "/" + r.deps.Tool.Version, Logger: r.deps.Logger,
 	}, nil
-}
-
-// vexImage says what the image is called, for VEX. Its canonical name among Docker
-// Hardened Images counts only when the signer who stands for Docker vouched for this
-// very digest and the index carries Docker's marks: the label alone is inherited by
-// whatever is built on top.
-func (p *platform) vexImage() vex.Image {
-	s := p.report.Subject
-	im := vex.Image{
-		Digest: s.Digest, IndexDigest: s.IndexDigest, Repository: s.Repository, Platform: s.Platform, Distro: s.Distro,
-	}
-	if s.Source == registry.SourceRegistry {
-		im.References = []string{s.Reference}
-	}
-	if s.DHI != nil {
-		im.DHIName = s.DHI.Name
-		im.DHINameVerified = s.DHI.Index && len(p.verified) > 0
-	}
-	return im
 }

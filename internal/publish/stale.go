@@ -17,7 +17,7 @@ import (
 // removed when this run has nothing to put into them: a VEX file of yesterday beside
 // a report of today would be taken for its own.
 var standard = [...]string{
-	report.FileReport, report.FileSchema, report.FileSummary, report.FileSARIF, report.FileEvidence, report.FileVEX, report.FileTimings,
+	report.FileReport, report.FileSchema, report.FileSummary, report.FileSARIF, report.FileEvidence, report.FileVEX, report.FileLedger, report.FileTimings,
 }
 
 // lists and folders are where the SBOMs and the evidence of a run are. Their names are

@@ -10,6 +10,7 @@ const (
 	FileSARIF    = "results.sarif"
 	FileEvidence = "evidence.json"
 	FileVEX      = "vex.openvex.json"
+	FileLedger   = "vex-ledger.json"
 	// FileTimings has the durations, which are kept out of the report so that reports
 	// of equal evidence are equal.
 	FileTimings = "timings.json"

@@ -1,0 +1,193 @@
+package pipeline
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/imagegate/imagegate/internal/fault"
+	"github.com/imagegate/imagegate/internal/report"
+	"github.com/imagegate/imagegate/internal/sbom"
+	"github.com/imagegate/imagegate/internal/vex"
+	"github.com/imagegate/imagegate/internal/vuln"
+	"github.com/imagegate/imagegate/internal/vuln/advisory"
+)
+
+// readAdvisories reads what the option advisories names.
+func (r *run) readAdvisories() (*advisory.Feed, error) {
+	if len(r.cfg.Advisories) == 0 || !r.want.Vulnerabilities {
+		return nil, nil
+	}
+	var sources []advisory.Source
+	for _, pattern := range r.cfg.Advisories {
+		files, err := r.readNamed("advisories", pattern)
+		if err != nil {
+			return nil, err
+		}
+		s := advisory.Source{Name: pattern}
+		for _, f := range files {
+			s.Files = append(s.Files, advisory.File{Name: f.name, Data: f.data})
+		}
+		sources = append(sources, s)
+	}
+	return advisory.Read(sources, advisory.Options{})
+}
+
+// readNamed reads the files that a pattern names. One that leads to nothing is an error.
+func (r *run) readNamed(option, pattern string) ([]vexFile, error) {
+	names, err := r.deps.Glob(pattern)
+	if err == nil && len(names) == 0 {
+		err = fmt.Errorf("nothing is there")
+	}
+	if err != nil {
+		return nil, fault.New(fault.Usage, "find what "+option+" names: "+pattern, "give a file, a folder or a glob", err)
+	}
+	slices.Sort(names)
+	out := make([]vexFile, 0, len(names))
+	for _, name := range names {
+		data, err := r.deps.ReadFile(name)
+		if err != nil {
+			return nil, fault.New(fault.Usage, "read what "+option+" names: "+name, "", err)
+		}
+		out = append(out, vexFile{name, data})
+	}
+	return out, nil
+}
+
+// routed says who judges which packages.
+type routed struct {
+	// vendor are judged by Docker's advisories and by nobody else.
+	vendor []report.Package
+	// rest are judged by the database; those of Docker's name space that are not shown to
+	// be Docker's under the distribution's name.
+	rest *sbom.SBOM
+	// renamed counts the latter. unshown counts the packages that are taken for Docker's
+	// because there is nothing to tell by.
+	renamed, unshown int
+}
+
+// route decides who judges each package. Components (pkg:dhi) are Docker's wherever they
+// are. A package of the distribution in Docker's name space is Docker's when it is shown
+// to be: by the base's bill or its layers in a derived image, by the verified bill of
+// the image itself in an official one. A bill of materials alone has neither: with
+// base-sbom that tells, without it the name space is believed, and the report warns.
+func (p *platform) route(list *sbom.SBOM) routed {
+	distro := list.Distro()
+	kept := map[string]string{} // ID to package URL
+	out := routed{}
+	var release *sbom.Release
+	p.renamed = map[string]string{}
+	origin := p.vendorTest()
+	for _, in := range p.installed {
+		switch advisory.ModelOf(in.PURL) {
+		case advisory.Component:
+			out.vendor = append(out.vendor, in.Package)
+			continue
+		case advisory.OSPackage:
+			switch origin(in.Package) {
+			case vex.OriginBase:
+				out.vendor = append(out.vendor, in.Package)
+				continue
+			case "":
+				out.unshown++
+				out.vendor = append(out.vendor, in.Package)
+				continue
+			}
+			if up, ok := advisory.UpstreamOf(in.Package, distro); ok {
+				kept[in.ID] = up.PURL
+				p.renamed[in.PURL] = up.PURL
+				out.renamed++
+				release = &sbom.Release{ID: up.Distro, Version: up.Release}
+				continue
+			}
+		case advisory.Foreign:
+		}
+		kept[in.ID] = in.PURL
+	}
+	out.rest = list.Part(func(in sbom.Installed) (string, bool) {
+		purl, ok := kept[in.ID]
+		return purl, ok
+	}, release)
+	return out
+}
+
+// vendorTest returns the test of membership: base for what is Docker's, "" where
+// nothing can tell, anything else for what is not.
+func (p *platform) vendorTest() func(report.Package) string {
+	m := p.membership()
+	switch {
+	case m.Boundary.State == vex.Derived, m.Boundary.State == vex.Unproven:
+		if m.Boundary.State == vex.Derived && p.man != nil && m.BasePURLs == nil && len(p.ground.verified) == 0 {
+			// Layers of a base that nobody vouches for: anyone can label an image with one of
+			// its own chain IDs.
+			return func(report.Package) string { return vex.OriginUnproven }
+		}
+		return func(pkg report.Package) string { return m.Origins([]report.Package{pkg})[0] }
+	case p.man == nil:
+		return func(report.Package) string { return "" }
+	}
+	own := vex.Membership{Boundary: vex.Boundary{State: vex.Derived}, BasePURLs: p.attestedPURLs(p.verified)}
+	if own.BasePURLs == nil {
+		return func(report.Package) string { return vex.OriginUnproven }
+	}
+	return func(pkg report.Package) string { return own.Origins([]report.Package{pkg})[0] }
+}
+
+// advised matches the vendor's packages against its advisories, and everything else
+// against the database.
+func (p *platform) advised(ctx context.Context, db *vuln.DB, list *sbom.SBOM) (*vuln.Matches, error) {
+	feed := p.inputs.advisories
+	if feed == nil {
+		return db.Match(ctx, list.Syft(), vuln.MatchOptions{Logger: p.deps.Logger})
+	}
+	select { // who is Docker's may be told by attestations
+	case <-p.settled:
+	case <-ctx.Done():
+		return nil, fmt.Errorf("match packages with advisories: %w", context.Cause(ctx))
+	}
+	to := p.route(list)
+	m := &vuln.Matches{State: report.Missing}
+	if to.rest.Packages() > 0 {
+		var err error
+		if m, err = db.Match(ctx, to.rest.Syft(), vuln.MatchOptions{Logger: p.deps.Logger}); err != nil {
+			return nil, err
+		}
+	}
+	found := feed.Match(to.vendor, list.Distro())
+	if err := db.Enrich(found.Vulnerabilities); err != nil {
+		m.Problems = append(m.Problems, fmt.Sprintf("some details of the advisories' findings could not be read: %v", err))
+	}
+	for _, s := range feed.Sources() {
+		p.evidence(report.Evidence{Kind: "advisories", Name: s.Name, Digest: s.Digest, Size: s.Size})
+	}
+	m.Vulnerabilities = append(m.Vulnerabilities, found.Vulnerabilities...)
+	m.Problems = append(m.Problems, found.Problems...)
+	p.adviseNotes(m, to, found)
+	return m, nil
+}
+
+// adviseNotes sums up who judged what, and sets the state of both together.
+func (p *platform) adviseNotes(m *vuln.Matches, to routed, found advisory.Result) {
+	feed := p.inputs.advisories
+	if found.Packages > 0 {
+		m.Notes = append(m.Notes, fmt.Sprintf("%s judged by Docker's advisories alone (%s, %d withdrawn); no other feed was asked about them",
+			count(found.Packages, "package"), count(feed.Records(), "record"), feed.Withdrawn()))
+	}
+	if to.renamed > 0 {
+		m.Notes = append(m.Notes, fmt.Sprintf("%s named as Docker's not shown to be: judged by the distribution's data, and no VEX of Docker's is about them",
+			count(to.renamed, "package")))
+	}
+	if to.unshown > 0 {
+		m.Problems = append(m.Problems, fmt.Sprintf("%s taken for Docker's by name, and judged by its advisories alone; give base-sbom to tell them from what was added on top",
+			count(to.unshown, "package")))
+	}
+	switch {
+	case found.Undecided > 0 && m.State != report.Failed:
+		m.State, m.Reason = report.Failed, found.Problems[0]
+	case found.Packages > 0 && m.State == report.Missing:
+		m.State = report.Done
+	}
+	if m.State == report.Done {
+		m.Reason = fmt.Sprintf("%s in %s", count(len(m.Vulnerabilities), "finding"), count(m.Packages+found.Packages, "package"))
+	}
+}

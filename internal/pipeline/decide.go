@@ -1,0 +1,227 @@
+package pipeline
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strings"
+
+	"github.com/imagegate/imagegate/internal/config"
+	"github.com/imagegate/imagegate/internal/fault"
+	"github.com/imagegate/imagegate/internal/registry"
+	"github.com/imagegate/imagegate/internal/report"
+	"github.com/imagegate/imagegate/internal/vex"
+	"github.com/imagegate/imagegate/internal/vuln/advisory"
+)
+
+// vexFolder is the folder of VEX files that a repository may hold. Whoever can write
+// there can suppress findings, as whoever can write the workflow can.
+const vexFolder = ".vex"
+
+// readVEXFolder reads the files of the folder, if there is one.
+func (r *run) readVEXFolder() ([]vexFile, error) {
+	names, err := r.deps.Glob(vexFolder)
+	if errors.Is(err, fs.ErrNotExist) || err == nil && len(names) == 0 {
+		return nil, nil
+	}
+	return r.readNamed("the folder", vexFolder)
+}
+
+// readRules reads the rules of vex-accept.
+func (r *run) readRules() ([]vex.AcceptRule, error) {
+	var out []vex.AcceptRule
+	var errs []error
+	for _, text := range r.cfg.VEXAccept {
+		rule, err := vex.ParseAcceptRule(text)
+		if err != nil {
+			errs = append(errs, fault.New(fault.Usage, "read the vex-accept rule "+text, fault.HintOf(err), err))
+		}
+		out = append(out, rule)
+	}
+	return out, errors.Join(errs...)
+}
+
+// vexOptions are the rules that decide.
+func (p *platform) vexOptions() vex.Options {
+	return vex.Options{
+		Policy: vex.Policy(p.cfg.VEXPolicy), Unversioned: vex.Unversioned(p.cfg.VEXUnversioned),
+		Now: p.written(), MaxAge: p.cfg.VEXMaxAge, Accept: p.inputs.accept,
+	}
+}
+
+// vexRules writes the rules into the report, where they are not the default.
+func (r *run) vexRules(rep *report.Report) {
+	if r.cfg.VEXUnversioned != config.VEXStrict {
+		rep.Policy.VEXUnversioned = r.cfg.VEXUnversioned
+	}
+	rep.Policy.VEXAccept = strings.Join(r.cfg.VEXAccept, "; ")
+	if r.cfg.VEXMaxAge > 0 {
+		rep.Policy.VEXMaxAge = r.cfg.VEXMaxAge.String()
+	}
+	limits := make([]string, 0, len(r.cfg.VEXLimits))
+	for _, l := range r.cfg.VEXLimits {
+		limits = append(limits, fmt.Sprintf("%s=%d", l.Name, l.Max))
+	}
+	rep.Policy.VEXLimits = strings.Join(limits, ", ")
+}
+
+// decide applies VEX to the findings.
+func (p *platform) decide(context.Context) {
+	p.origins()
+	switch {
+	case !p.want.VEX:
+		p.stage(report.StageVEX, report.Skipped, "not asked for")
+		return
+	case p.cfg.VEXPolicy == config.VEXOff:
+		p.stage(report.StageVEX, report.Skipped, "vex-policy is off: nothing is suppressed")
+		return
+	}
+	defer p.timings.start(report.StageVEX, p.name)()
+	docs, rejected := p.documents()
+	image, opt := p.vexImage(), p.vexOptions()
+	// The order of a canonical report, so that the ledger of equal evidence is equal.
+	res, err := vex.Decide((&report.Report{Vulnerabilities: p.report.Vulnerabilities}).Canonical().Vulnerabilities, docs, image, opt)
+	if err != nil {
+		p.fail(report.StageVEX, err)
+		return
+	}
+	p.explain(res.Vulnerabilities, docs, image, opt)
+	if len(docs) > 0 {
+		res.Warnings = append(res.Warnings, integrity(res.Vulnerabilities)...)
+	}
+	res.Documents = append(res.Documents, rejected...)
+	p.report.Vulnerabilities, p.report.VEX.Documents, p.report.VEX.Hygiene = res.Vulnerabilities, res.Documents, &res.Hygiene
+	for _, w := range res.Warnings {
+		p.warn(report.StageVEX, w)
+	}
+	p.ledger(res, image, opt)
+	if len(p.report.VEX.Documents) == 0 {
+		p.stage(report.StageVEX, report.Missing, "there is no VEX document")
+		return
+	}
+	suppressed := report.CountVulnerabilities(res.Vulnerabilities).Suppressed
+	p.stage(report.StageVEX, report.Done, fmt.Sprintf("%d of %s suppressed by %s", suppressed,
+		count(len(res.Vulnerabilities), "finding"), count(len(docs), "document")))
+}
+
+// ledger writes what became of each finding and document.
+func (p *platform) ledger(res vex.Result, image vex.Image, opt vex.Options) {
+	canonical := (&report.Report{Vulnerabilities: res.Vulnerabilities, VEX: report.VEX{Documents: res.Documents}}).Canonical()
+	res.Vulnerabilities, res.Documents = canonical.Vulnerabilities, canonical.VEX.Documents
+	var b bytes.Buffer
+	if err := vex.NewLedger(res, image, opt).Write(&b); err != nil {
+		p.warn(report.StageVEX, err.Error())
+		return
+	}
+	p.file(report.File{Path: report.FileLedger, MediaType: "application/json", Data: b.Bytes()})
+}
+
+// integrity holds the coming model's rule: there the advisories are authoritative, and
+// the VEX beside them is context. A statement that clears a package and version which
+// an advisory lists as affected means that the feed contradicts itself, and so does a
+// finding that no statement knows of. Both are reported, and nothing is suppressed.
+func integrity(vs []report.Vulnerability) (warnings []string) {
+	for i := range vs {
+		v := &vs[i]
+		if v.Match != advisory.MatchedBy || advisory.ModelOf(v.Package.PURL) != advisory.OSPackage {
+			continue
+		}
+		what := fmt.Sprintf("%s in %s %s", v.ID, v.Package.Name, v.Package.Version)
+		d := &v.Decision
+		switch {
+		case d.Status == report.Suppressed && d.Statement != nil:
+			reason := fmt.Sprintf("the vendor's feed contradicts itself: advisory %s lists this version as affected, a VEX statement says %s; nothing is suppressed", v.ID, d.Statement.Status)
+			*d = report.Decision{Status: report.Open, Reason: reason, NearMiss: &report.NearMiss{Statement: *d.Statement, Reason: reason}}
+			warnings = append(warnings, what+": "+reason)
+		case d.Statement == nil:
+			warnings = append(warnings, what+": the vendor's feed is not complete: the advisory has no VEX statement for this product and version")
+		}
+	}
+	slices.Sort(warnings)
+	return slices.Compact(warnings)
+}
+
+// Explained is everything that was said of one finding.
+type Explained struct {
+	Finding    report.Vulnerability
+	Statements []vex.Considered
+	// More statements were left out.
+	More int
+}
+
+// explain tells of the vulnerability that Want.Explain names.
+func (p *platform) explain(vs []report.Vulnerability, docs []vex.Document, image vex.Image, opt vex.Options) {
+	name := p.want.Explain
+	if name == "" {
+		return
+	}
+	for _, v := range vs {
+		if !strings.EqualFold(v.ID, name) && !slices.ContainsFunc(v.Aliases, func(a string) bool { return strings.EqualFold(a, name) }) {
+			continue
+		}
+		list, more, err := vex.Explain(v, docs, image, opt)
+		if err != nil {
+			p.warn(report.StageVEX, err.Error())
+			return
+		}
+		v.Platform = p.name
+		p.explained = append(p.explained, Explained{v, list, more})
+	}
+}
+
+// documents turns verified attestations, files that the user named and unverified
+// attestations into VEX documents, each with the trust it has. This is the only door
+// between attestations and VEX. Unverified ones suppress only under vex-policy any;
+// else they are read to tell what they would have covered. The base's own are for
+// packages of the base only, which vex sees by the digest that they speak of.
+func (p *platform) documents() (docs []vex.Document, rejected []report.VEXDocument) {
+	add := func(source, digest, signer, trust string, d vex.Document, err error) {
+		if err != nil {
+			rejected = append(rejected, vex.Rejected(source, digest, signer, trust, err))
+			p.warn(report.StageVEX, fmt.Sprintf("%s was not used: %v", source, err))
+			return
+		}
+		docs = append(docs, d)
+	}
+	for _, v := range slices.Concat(p.verified, p.ground.verified) {
+		if v.Family() == "vex" {
+			d, err := vex.FromAttestation(v)
+			add("attestation "+v.Digest(), v.Digest(), v.Signer(), report.TrustVerified, d, err)
+		}
+	}
+	for _, u := range p.doubtful {
+		if u.Family == "vex" {
+			d, err := vex.FromUnverified("attestation "+u.Digest, u.Digest, u.Predicate)
+			add("attestation "+u.Digest, u.Digest, "", report.TrustUnverified, d, err)
+		}
+	}
+	for _, f := range p.inputs.vex {
+		d, err := vex.FromFile(f.name, f.data)
+		add(f.name, digestOf(f.data), "", report.TrustNamed, d, err)
+		p.evidence(report.Evidence{Kind: "vex", Name: f.name, Digest: digestOf(f.data), Size: int64(len(f.data))})
+	}
+	return docs, rejected
+}
+
+// vexImage says what the image is called, for VEX. Its canonical name among Docker
+// Hardened Images counts only when the signer who stands for Docker vouched for this
+// very digest and the index carries Docker's marks: the label alone is inherited by
+// whatever is built on top.
+func (p *platform) vexImage() vex.Image {
+	s := p.report.Subject
+	im := vex.Image{
+		Digest: s.Digest, IndexDigest: s.IndexDigest, Repository: s.Repository, Platform: s.Platform, Distro: s.Distro,
+		BaseDigests: p.ground.digests, BaseRepository: p.ground.repository,
+	}
+	if s.Source == registry.SourceRegistry {
+		im.References = []string{s.Reference}
+	}
+	if s.DHI != nil {
+		im.DHIName = s.DHI.Name
+		im.DHINameVerified = s.DHI.Index && len(p.verified) > 0
+	}
+	return im
+}
