@@ -2,10 +2,12 @@ package pipeline
 
 import (
 	"context"
+	"crypto/x509"
 	"fmt"
 	"io/fs"
 	"strings"
 
+	"github.com/imagegate/imagegate/internal/config"
 	"github.com/imagegate/imagegate/internal/fault"
 	"github.com/imagegate/imagegate/internal/harden"
 	"github.com/imagegate/imagegate/internal/harden/imagecheck"
@@ -177,4 +179,13 @@ func (p *platform) runnable() (name, reason string) {
 		return strings.TrimPrefix(p.img.Reference, "docker:"), ""
 	}
 	return "", "only an image of a registry or of the engine itself can be run, and this one is a file"
+}
+
+// Subject says what an image is, from its manifest and configuration.
+func Subject(img *registry.Image, m *registry.Manifest) report.Subject { return subject(img, m) }
+
+// Roots are the certificate authorities of ca-file on top of the system's; nil means
+// only those.
+func Roots(cfg *config.Config, read func(string) ([]byte, error)) (*x509.CertPool, error) {
+	return (&run{cfg: cfg, deps: Deps{ReadFile: read}}).readRoots()
 }

@@ -9,6 +9,12 @@ import (
 	"github.com/imagegate/imagegate/internal/report"
 )
 
+// EvaluateChecks applies the rule about checks alone, to a report about files or a
+// container, in which there is no image to judge.
+func EvaluateChecks(r *report.Report, p Policy) report.Verdict {
+	return conclude(checks(r, p, time.Time{}))
+}
+
 // checks fails on hardening checks at or above the limit. A check that could not
 // decide is no failure and no pass: it is told as a warning. A stage that could not
 // look, or had nothing to look at, decides nothing.

@@ -23,8 +23,8 @@ type Annotation struct {
 }
 
 // Annotations chooses what is shown beside the run, gravest first: the reasons of the
-// verdict, then the findings that fail the gate as errors; then, as warnings, what
-// could not be seen and what is not genuine. At most [MaxAnnotations] of each level;
+// verdict, then the findings and checks that fail the gate as errors; then, as warnings,
+// what could not be seen, what is not genuine, and the other failed checks. At most [MaxAnnotations] of each level;
 // the last one says how many more there are. A pass is one notice. file and line name
 // the place that the remarks belong to, such as the FROM line of a Dockerfile; file
 // may be empty.
@@ -65,16 +65,6 @@ func Annotations(r *report.Report, file string, line int) []Annotation {
 			warnings = append(warnings, at("warning", "Invalid "+a.Family+" attestation", a.Digest+": "+a.Reason))
 		}
 	}
-	for _, c := range r.Checks {
-		if c.State != report.CheckFailed {
-			continue
-		}
-		a := at("warning", c.ID+" ("+string(c.Severity)+")", c.Title+". "+c.Reason)
-		if f, ok := relativePath(c.Location); ok && c.Line > 0 {
-			a.File, a.Line = f, c.Line
-		}
-		warnings = append(warnings, a)
-	}
 	for _, s := range r.Stages {
 		if s.State == report.Failed || s.State == report.Missing {
 			warnings = append(warnings, at("warning", s.Name+" "+string(s.State), strings.TrimSuffix(s.Reason, ".")+hint(s.Hint)))
@@ -82,6 +72,21 @@ func Annotations(r *report.Report, file string, line int) []Annotation {
 	}
 	for _, w := range r.Warnings {
 		warnings = append(warnings, at("warning", w.Stage, w.Message))
+	}
+	for _, c := range checksByGravity(r) {
+		if c.State != report.CheckFailed {
+			continue
+		}
+		a := at("warning", c.ID+" ("+string(c.Severity)+")", c.Title+". "+c.Reason)
+		if f, ok := relativePath(c.Location); ok && c.Line > 0 {
+			a.File, a.Line = f, c.Line
+		}
+		if failsCheck(r, c) {
+			a.Level = "error"
+			errs = append(errs, a)
+		} else {
+			warnings = append(warnings, a)
+		}
 	}
 	return append(append(limit(errs), limit(warnings)...), limit(notices)...)
 }

@@ -35,7 +35,12 @@ func Markdown(w io.Writer, r *report.Report, budget int) error {
 	}
 	r = r.Canonical()
 	open, suppressed := split(r)
-	text := fit(max(budget, MinBudget), []section{
+	if src := r.Subject.Source; src == report.SourceFiles || src == report.SourceContainer {
+		return writeSummary(w, fit(max(budget, MinBudget), []section{
+			mdVerdict(r), mdChecks(r), mdScore(r), mdControls(r), mdWarnings(r), mdEvidence(r), mdFiles(r),
+		}))
+	}
+	return writeSummary(w, fit(max(budget, MinBudget), []section{
 		mdVerdict(r),
 		mdCounts(r, open),
 		mdPlatforms(r),
@@ -44,11 +49,16 @@ func Markdown(w io.Writer, r *report.Report, budget int) error {
 		mdOpen(r, open),
 		mdSuppressed(r, suppressed),
 		mdChecks(r),
+		mdScore(r),
+		mdControls(r),
 		mdStages(r),
 		mdWarnings(r),
 		mdEvidence(r),
 		mdFiles(r),
-	})
+	}))
+}
+
+func writeSummary(w io.Writer, text string) error {
 	if _, err := io.WriteString(w, text); err != nil {
 		return fmt.Errorf("write summary: %w", err)
 	}

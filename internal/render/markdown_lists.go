@@ -3,7 +3,6 @@ package render
 import (
 	"fmt"
 	"regexp"
-	"strconv"
 	"strings"
 
 	"github.com/imagegate/imagegate/internal/report"
@@ -115,37 +114,6 @@ func mdSuppressed(r *report.Report, suppressed []report.Vulnerability) section {
 			code(v.Package.Name+" "+v.Package.Version)+onPlatform(r, v.Platform),
 			orDash(sentence(reasonOf(v.Decision))), orDash(sentence(statementSource(v.Decision)))))
 	}
-	return s
-}
-
-func mdChecks(r *report.Report) section {
-	if len(r.Checks) == 0 {
-		return section{}
-	}
-	passed, applicable := 0, 0
-	s := section{tail: "\n", most: mostOther, more: moreRows}
-	for _, c := range r.Checks {
-		switch c.State {
-		case report.CheckPassed:
-			passed++
-			applicable++
-			continue
-		case report.CheckNotApplicable:
-			continue
-		}
-		applicable++
-		where := c.Location
-		if c.Line > 0 {
-			where += " line " + strconv.Itoa(c.Line)
-		}
-		s.rows = append(s.rows, row(code(c.ID), word(c.State), word(string(c.Severity)), sentence(c.Title)+onPlatform(r, c.Platform),
-			orDash(code(where)), orDash(sentence(c.Reason)), orDash(sentence(c.Remedy))))
-	}
-	s.head = fmt.Sprintf("### Hardening: %d of %s passed\n\n", passed, plural(applicable, "check"))
-	if len(s.rows) == 0 {
-		return section{head: s.head}
-	}
-	s.head += header("Check", "State", "Severity", "What", "Where", "Why", "Remedy")
 	return s
 }
 

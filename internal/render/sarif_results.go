@@ -104,7 +104,7 @@ func (b *sarifBuilder) addFinding(v report.Vulnerability) {
 }
 
 func (b *sarifBuilder) addCheck(c report.Check) {
-	rule := b.rule(checkRule(c))
+	rule := b.rule(checkRule(b.r, c))
 	file, line, virtual := b.file, b.line, b.virtual
 	if f, ok := relativeURI(c.Location); ok && c.Line > 0 {
 		file, line, virtual = f, c.Line, false
@@ -118,7 +118,7 @@ func (b *sarifBuilder) addCheck(c report.Check) {
 	}
 	res := sarifResult{
 		RuleID: b.list[rule].ID, RuleIndex: rule,
-		Level:      severityLevel(c.Severity),
+		Level:      checkLevel(b.r, c),
 		Message:    sarifText{Text: sarifMessage(text)},
 		Locations:  []sarifLocation{{Physical: b.physical(file, line)}},
 		Properties: sarifResultDetails{Severity: clean(string(c.Severity)), Digest: clean(b.r.Subject.Digest), Platform: clean(c.Platform)},

@@ -45,7 +45,7 @@ func findingRule(r *report.Report, v report.Vulnerability) sarifRule {
 }
 
 // checkRule is the rule of a hardening check, with an id that begins with HIG-.
-func checkRule(c report.Check) sarifRule {
+func checkRule(r *report.Report, c report.Check) sarifRule {
 	id := clean(c.ID)
 	if !strings.HasPrefix(id, "HIG-") {
 		id = "HIG-" + id
@@ -72,7 +72,7 @@ func checkRule(c report.Check) sarifRule {
 		FullDescription:  sarifText{Text: sarifMessage(text)},
 		Help:             sarifText{Text: sarifMessage(text), Markdown: sentence(text)},
 		HelpURI:          help,
-		Default:          sarifConfiguration{Level: severityLevel(c.Severity)},
+		Default:          sarifConfiguration{Level: checkLevel(r, c)},
 		Properties:       sarifRuleProperties{Tags: tags(all...), Precision: "very-high", SecuritySeverity: severity},
 	}
 }

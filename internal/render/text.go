@@ -212,23 +212,6 @@ func (t texter) suppressed(suppressed []report.Vulnerability) section {
 	return s
 }
 
-func (t texter) checks() section {
-	s := section{head: t.title("Hardening"), most: mostOpen, more: t.more}
-	for _, c := range t.r.Checks {
-		if c.State == report.CheckFailed || c.State == report.CheckUndecided {
-			text := c.ID + " " + c.State + t.on(c.Platform) + ": " + c.Title
-			if c.Reason != "" {
-				text += ": " + c.Reason
-			}
-			s.rows = append(s.rows, t.line(2, 10, severityColor(c.Severity), string(c.Severity), text))
-		}
-	}
-	if len(s.rows) == 0 {
-		return section{}
-	}
-	return s
-}
-
 func (t texter) stages() section {
 	s := section{head: t.title("Not looked at"), most: mostOther, more: t.more}
 	for _, st := range t.r.Stages {

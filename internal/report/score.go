@@ -6,6 +6,12 @@ import (
 	"strings"
 )
 
+// The sources of reports that judge no image: files of a checkout, or one container.
+const (
+	SourceFiles     = "files"
+	SourceContainer = "container"
+)
+
 // Score is the scorecard of twelve over all checks of the report: of the image, and of
 // the files and the container when they were looked at too. docs/scorecard.md defines
 // the items.
