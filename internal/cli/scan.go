@@ -12,7 +12,8 @@ func scanCommand(a *app) *cobra.Command {
 		Aliases: []string{"cve-scan"},
 		Short:   "Find the vulnerabilities of an image, without looking for attestations",
 		Long: "Scan pulls REF, lists its packages and matches vulnerabilities. Only VEX files that you name with\n" +
-			"--vex may suppress a finding. The severity gate applies.\n\n" + exitCodes(),
+			"--vex, or that lie in the folder .vex, may suppress a finding. The severity gate applies. REF may also\n" +
+			"be sbom:PATH, a bill of materials of Syft, SPDX or CycloneDX.\n\n" + exitCodes(),
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			cfg, err := a.load(cmd, args)
@@ -22,7 +23,7 @@ func scanCommand(a *app) *cobra.Command {
 			if err := needImage(cmd, cfg); err != nil {
 				return err
 			}
-			want := pipeline.Want{SBOM: true, Vulnerabilities: true, VEX: len(cfg.VEX) > 0}
+			want := pipeline.Want{SBOM: true, Vulnerabilities: true, VEX: true}
 			return a.gate(cmd.Context(), cfg, want, gateOptions{publish: cmd.Flags().Changed("report-dir")})
 		},
 	}

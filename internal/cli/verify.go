@@ -23,7 +23,8 @@ func verifyCommand(a *app) *cobra.Command {
 		Short:   "Gate an image: everything below, with one verdict",
 		Long: "Verify resolves REF, pulls it once, lists its packages, verifies its attestations, matches\n" +
 			"vulnerabilities, lets verified VEX suppress them, and applies the policy.\n\n" +
-			"REF is a reference (dhi.io/python:3.13), oci-dir:PATH, docker-archive:PATH or docker:REF.\n\n" + exitCodes(),
+			"REF is a reference (dhi.io/python:3.13), oci-dir:PATH, docker-archive:PATH, docker:REF, or\n" +
+			"sbom:PATH for a bill of materials alone.\n\n" + exitCodes(),
 		Example: "  imagegate verify dhi.io/python:3.13\n  imagegate verify --platforms all --fail-on-severity critical registry.example/app@sha256:…",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -45,8 +46,9 @@ func verifyCommand(a *app) *cobra.Command {
 type gateOptions struct {
 	// publish writes the report directory.
 	publish bool
-	// show replaces the terminal form of the report.
-	show func(*report.Report) error
+	// show replaces the terminal form of the report; showResult has all of the result.
+	show       func(*report.Report) error
+	showResult func(*pipeline.Result) error
 	// exit replaces the exit code of the verdict.
 	exit func(*report.Report, error) fault.Code
 }
@@ -65,6 +67,9 @@ func (a *app) gate(ctx context.Context, cfg *config.Config, want pipeline.Want, 
 	show := opt.show
 	if show == nil {
 		show = func(r *report.Report) error { return a.showReport(cfg, r, opt.publish) }
+	}
+	if opt.showResult != nil {
+		show = func(*report.Report) error { return opt.showResult(result) }
 	}
 	showErr := show(result.Report)
 	exit := opt.exit

@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"errors"
+
 	"github.com/spf13/cobra"
 
 	"github.com/imagegate/imagegate/internal/fault"
@@ -27,9 +29,15 @@ func vexCommand(a *app) *cobra.Command {
 			if err := needImage(cmd, cfg); err != nil {
 				return err
 			}
-			return a.gate(cmd.Context(), cfg, pipeline.Everything(), gateOptions{
+			want := pipeline.Everything()
+			want.Hardening = false
+			want.Explain = explain
+			return a.gate(cmd.Context(), cfg, want, gateOptions{
 				publish: cmd.Flags().Changed("report-dir"),
-				show:    func(r *report.Report) error { return render.VEXDecisions(a.Stdout, r, explain) },
+				showResult: func(r *pipeline.Result) error {
+					return errors.Join(render.VEXDecisions(a.Stdout, r.Report, explain),
+						render.VEXExplained(a.Stdout, r.Report, explained(r.Explained)))
+				},
 				exit: func(r *report.Report, err error) fault.Code {
 					if code := fault.CodeOf(err); code != fault.OK {
 						return code
@@ -44,7 +52,19 @@ func vexCommand(a *app) *cobra.Command {
 			})
 		},
 	}
+	cmd.Example = "  imagegate vex dhi.io/python:3.13\n  imagegate vex dhi.io/python:3.13 --explain CVE-2025-4802"
 	bind(cmd, "Image", "Access", "Trust", "VEX", "Database", "Reports", "Terminal")
-	cmd.Flags().StringVar(&explain, "explain", "", "Only this vulnerability, by any of its names")
+	cmd.Flags().StringVar(&explain, "explain", "", "Only this vulnerability, by any of its names, with every statement that was heard about it")
 	return cmd
+}
+
+func explained(list []pipeline.Explained) []render.Explained {
+	out := make([]render.Explained, len(list))
+	for i, e := range list {
+		out[i] = render.Explained{Finding: e.Finding, More: e.More}
+		for _, s := range e.Statements {
+			out[i].Statements = append(out[i].Statements, render.Considered(s))
+		}
+	}
+	return out
 }

@@ -17,6 +17,9 @@ func VEXDecisions(w io.Writer, r *report.Report, explain string) error {
 	r = r.Canonical()
 	t := newTable(w)
 	t.line(imageLine(r))
+	if b := r.Subject.Base; b != nil {
+		t.line("base: " + b.Reason)
+	}
 	t.line("")
 	for _, d := range r.VEX.Documents {
 		name := d.Source
@@ -47,6 +50,9 @@ func VEXDecisions(w io.Writer, r *report.Report, explain string) error {
 		t.line("no finding is called " + explain)
 	case explain == "":
 		t.line(fmt.Sprintf("%s: %d suppressed, %d open", plural(len(r.Vulnerabilities), "finding"), r.Counts.Suppressed, r.Counts.Open()))
+		if split := originLine(r); split != "" {
+			t.line(split)
+		}
 	}
 	for _, s := range r.Stages {
 		if s.State != report.Done && s.State != report.Skipped {
@@ -80,6 +86,9 @@ func named(v report.Vulnerability, name string) bool {
 func (t *table) decision(r *report.Report, v report.Vulnerability) {
 	t.line("")
 	head := fmt.Sprintf("%s %s %s in %s %s", strings.ToUpper(string(v.Decision.Status)), v.ID, v.Severity, v.Package.Name, v.Package.Version)
+	if v.Package.Origin != "" {
+		head += " [" + v.Package.Origin + "]"
+	}
 	if len(v.Aliases) > 0 {
 		head += " (" + strings.Join(v.Aliases, ", ") + ")"
 	}
