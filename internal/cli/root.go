@@ -30,7 +30,7 @@ func newRoot(a *app) *cobra.Command {
 		return fault.New(fault.Usage, "read the arguments", "run "+cmd.CommandPath()+" --help", err)
 	})
 	root.AddCommand(
-		verifyCommand(a), actionCommand(a), demoCommand(a),
+		verifyCommand(a), actionCommand(a), demoCommand(a), lintCommand(a), checksCommand(a), runCheckCommand(a),
 		scanCommand(a), sbomCommand(a), attestCommand(a), vexCommand(a), trustCommand(a), versionCommand(a),
 	)
 	for _, c := range root.Commands() {
@@ -72,24 +72,29 @@ func bind(cmd *cobra.Command, groups ...string) {
 		if o.Name == "image" || !slices.Contains(groups, o.Group) {
 			continue
 		}
-		usage := o.Help
-		if o.Default != "" {
-			usage += " (default " + o.Default + ")"
-		}
-		for _, name := range []string{o.Name, o.Alias} {
-			if name == "" {
-				continue
-			}
-			cmd.Flags().StringArray(name, nil, usage)
-			f := cmd.Flags().Lookup(name)
-			f.DefValue = ""
-			f.Hidden = name == o.Alias
-			if o.Kind == config.Bool {
-				f.NoOptDefVal = "true"
-			}
-		}
+		bindOption(cmd, o)
 	}
 	cmd.Flags().SortFlags = false
+}
+
+// bindOption adds one option as a flag.
+func bindOption(cmd *cobra.Command, o config.Option) {
+	usage := o.Help
+	if o.Default != "" {
+		usage += " (default " + o.Default + ")"
+	}
+	for _, name := range []string{o.Name, o.Alias} {
+		if name == "" {
+			continue
+		}
+		cmd.Flags().StringArray(name, nil, usage)
+		f := cmd.Flags().Lookup(name)
+		f.DefValue = ""
+		f.Hidden = name == o.Alias
+		if o.Kind == config.Bool {
+			f.NoOptDefVal = "true"
+		}
+	}
 }
 
 // load reads the configuration of a command: its flags, the file, the defaults.

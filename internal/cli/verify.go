@@ -11,6 +11,7 @@ import (
 
 	"github.com/imagegate/imagegate/internal/config"
 	"github.com/imagegate/imagegate/internal/fault"
+	"github.com/imagegate/imagegate/internal/harden/runcheck"
 	"github.com/imagegate/imagegate/internal/pipeline"
 	"github.com/imagegate/imagegate/internal/policy"
 	"github.com/imagegate/imagegate/internal/report"
@@ -125,7 +126,7 @@ func (a *app) run(ctx context.Context, cfg *config.Config, want pipeline.Want) (
 		Tool: tool(), Now: a.Now().UTC(), SourceDate: sourceDate, Clock: a.Now,
 		ReadFile: readFile, Glob: glob, Engine: a.Getenv("DOCKER_HOST"),
 		Logger:   slog.New(slog.NewTextHandler(watch, &slog.HandlerOptions{Level: level})),
-		Progress: watch.event,
+		Progress: watch.event, Lint: lintBeside(cfg), Run: a.runOptions(runcheck.Options{}),
 	})
 }
 

@@ -1,0 +1,187 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/imagegate/imagegate/internal/config"
+	"github.com/imagegate/imagegate/internal/fault"
+	"github.com/imagegate/imagegate/internal/harden"
+	"github.com/imagegate/imagegate/internal/pipeline"
+	"github.com/imagegate/imagegate/internal/policy"
+	"github.com/imagegate/imagegate/internal/publish"
+	"github.com/imagegate/imagegate/internal/render"
+	"github.com/imagegate/imagegate/internal/report"
+)
+
+// lintFlags are the flags that only lint has.
+type lintFlags struct {
+	buildArgs, env      []string
+	fix, write, resolve bool
+}
+
+func lintCommand(a *app) *cobra.Command {
+	var flags lintFlags
+	cmd := &cobra.Command{
+		Use:   "lint [flags] [PATH...]",
+		Short: "Check Dockerfiles and Compose files",
+		Long: "Lint checks the Dockerfiles and Compose files at the paths; a directory is walked. Without a path it\n" +
+			"takes those of the option lint, and the working directory when that has none. It fails at findings of\n" +
+			"fail-on-severity or above. Imagegate checks lists the checks.\n\n" +
+			"--fix prints the remedies that are safe as a unified diff, and the findings on standard error;\n" +
+			"--resolve asks the registries what the tags of base images are now, and lets --fix pin them.\n\n" + exitCodes(),
+		Example: "  imagegate lint\n  imagegate lint --fail-on-severity medium services/ Dockerfile.prod\n  imagegate lint --fix --resolve | git apply",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			cfg, err := a.load(cmd, nil)
+			if err != nil {
+				return err
+			}
+			if len(args) == 0 {
+				args = cfg.Lint
+			}
+			if len(args) == 0 {
+				args = []string{"."}
+			}
+			return a.lint(cmd.Context(), cfg, args, flags, cmd.Flags().Changed("report-dir"))
+		},
+	}
+	bindNamed(cmd, "fail-on-severity", "fail-build", "lint-exclude", "hardened-bases", "report-dir", "sarif-file", "category", "config",
+		"registry-username", "registry-password-stdin", "registry-password-file", "plain-http", "ca-file", "timeout", "platform", "quiet", "verbose")
+	cmd.Flags().StringArrayVar(&flags.buildArgs, "build-arg", nil, "NAME=VALUE of an ARG, as of docker build")
+	cmd.Flags().StringArrayVar(&flags.env, "env", nil, "NAME=VALUE of a variable in Compose files, on top of .env")
+	cmd.Flags().BoolVar(&flags.fix, "fix", false, "Print the safe remedies as a unified diff")
+	cmd.Flags().BoolVar(&flags.write, "write", false, "With --fix, change the files instead of printing the diff")
+	cmd.Flags().BoolVar(&flags.resolve, "resolve", false, "Ask the registries which digest each base image's tag has now")
+	return cmd
+}
+
+// bindNamed adds single options to a command as flags.
+func bindNamed(cmd *cobra.Command, names ...string) {
+	for _, o := range config.Options() {
+		if slices.Contains(names, o.Name) {
+			bindOption(cmd, o)
+		}
+	}
+	cmd.Flags().SortFlags = false
+}
+
+// lint checks files, shows what it found, and sets the exit code.
+func (a *app) lint(ctx context.Context, cfg *config.Config, paths []string, flags lintFlags, write bool) error {
+	opt := lintOptions(cfg)
+	var argErr, envErr error
+	opt.BuildArgs, argErr = variables("build-arg", flags.buildArgs)
+	opt.Env, envErr = variables("env", flags.env)
+	if err := errors.Join(argErr, envErr); err != nil {
+		return err
+	}
+	if flags.write && !flags.fix {
+		return fault.Usagef("read the arguments", "add --fix", "--write does nothing without --fix")
+	}
+	sourceDate, err := a.sourceDate()
+	if err != nil {
+		return err
+	}
+	if cfg.Timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, cfg.Timeout)
+		defer cancel()
+	}
+	rep := &report.Report{
+		Tool: tool(), Generated: a.Now().UTC(), Subject: report.Subject{Reference: strings.Join(paths, " "), Source: report.SourceFiles},
+		Database: report.Database{State: report.Skipped},
+	}
+	if sourceDate != nil {
+		rep.Generated = *sourceDate
+	}
+	var bases []base
+	if flags.resolve {
+		if bases, err = a.resolveBases(ctx, cfg, paths, opt); err != nil {
+			return err
+		}
+	}
+	shown := a.Stdout
+	if flags.fix {
+		shown = a.Stderr // standard output is for the diff
+		if err := a.fix(ctx, paths, opt, bases, flags.write); err != nil {
+			return err
+		}
+	}
+	res, err := lintFiles(ctx, paths, opt)
+	if err != nil {
+		return err
+	}
+	if len(res.Files) == 0 {
+		return fault.Unavailablef("lint "+strings.Join(paths, " "), "name the files, or the directory that they are in",
+			"there is no Dockerfile and no Compose file, so nothing was checked")
+	}
+	rep.Checks = res.Checks
+	for _, w := range res.Warnings {
+		rep.Warnings = append(rep.Warnings, report.Warning{Stage: report.StageHarden, Message: w})
+	}
+	baseErr := addBases(rep, bases)
+	rep.Stages = []report.Stage{{Name: report.StageHarden, State: report.Done, Reason: lintSummary(res)}}
+	p := policy.Policy{}
+	if limit, ok := report.ParseSeverity(cfg.FailOnSeverity); ok {
+		p.FailOnCheck, rep.Policy.FailOnCheck = limit, string(limit)
+	}
+	pipeline.Score(rep)
+	rep.Verdict = policy.EvaluateChecks(rep.Canonical(), p)
+	rep = rep.Canonical()
+
+	var errs []error
+	if write || cfg.SARIFFile != "" {
+		if !write {
+			cfg.ReportDir = "" // only the file that was asked for
+		}
+		if cfg.Category == "" {
+			cfg.Category = "hardened-image-gate/lint"
+		}
+		errs = append(errs, a.writeReport(cfg, rep))
+	}
+	errs = append(errs, render.Lint(shown, rep, render.LintOptions{Color: a.color() && !flags.fix, Quiet: cfg.Quiet}))
+	if !cfg.Quiet {
+		showBases(shown, bases)
+	}
+	a.code = exitCode(cfg, rep, baseErr)
+	err = errors.Join(errs...)
+	if a.code == fault.OK {
+		a.code = fault.CodeOf(err)
+	}
+	if err := errors.Join(baseErr, err); err != nil {
+		a.printError(err)
+	}
+	return nil
+}
+
+// writeReport writes the report directory of a report without an image.
+func (a *app) writeReport(cfg *config.Config, rep *report.Report) error {
+	files, err := reportFiles(cfg, &pipeline.Result{Report: rep})
+	res, pubErr := publish.Publish(publish.Bundle{Files: files}, publish.Target{Dir: cfg.ReportDir, SARIFFile: cfg.SARIFFile})
+	for _, n := range res.Notices {
+		a.notice(n)
+	}
+	return errors.Join(err, pubErr)
+}
+
+// lintSummary says what was looked at.
+func lintSummary(res *harden.Result) string {
+	refused := 0
+	for _, f := range res.Files {
+		if f.Refused != "" {
+			refused++
+		}
+	}
+	text := fmt.Sprintf("%d Dockerfiles and Compose files", len(res.Files))
+	if len(res.Files) == 1 {
+		text = "1 file: " + res.Files[0].Path
+	}
+	if refused > 0 {
+		text += fmt.Sprintf(", %d of which could not be parsed", refused)
+	}
+	return text
+}

@@ -1,0 +1,253 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/imagegate/imagegate/internal/attest/trust"
+	"github.com/imagegate/imagegate/internal/config"
+	"github.com/imagegate/imagegate/internal/fault"
+	"github.com/imagegate/imagegate/internal/harden"
+	"github.com/imagegate/imagegate/internal/pipeline"
+	"github.com/imagegate/imagegate/internal/registry"
+	"github.com/imagegate/imagegate/internal/render"
+	"github.com/imagegate/imagegate/internal/report"
+)
+
+// base is an image that a file starts from, and what its registry says of its tag.
+type base struct {
+	harden.Base
+	// asked is the reference that was resolved: with the tag and without the digest,
+	// where there is a tag.
+	asked string
+	// digest is what the tag is now; "" when err says why it is not known.
+	digest string
+	// subject has the dates of one platform; empty when only the digest could be had.
+	subject report.Subject
+	// hardened names the equivalent that the trust table knows a signer for, or the
+	// vendor that the image is of already.
+	hardened string
+	now      time.Time
+	err      error
+}
+
+// atOnce is how many registries are asked side by side.
+const atOnce = 4
+
+// resolveBases asks the registries about the images that the files at paths start
+// from, each image once.
+func (a *app) resolveBases(ctx context.Context, cfg *config.Config, paths []string, opt harden.Options) ([]base, error) {
+	table, err := pipeline.TrustTable(cfg, readFile)
+	if err != nil {
+		return nil, err
+	}
+	roots, err := pipeline.Roots(cfg, readFile)
+	if err != nil {
+		return nil, err
+	}
+	var bases []base
+	err = eachRoot(paths, func(r lintRoot, root *os.Root) error {
+		list, err := harden.Bases(ctx, root.FS(), r.paths, opt)
+		for _, b := range list {
+			b.Path = r.show(b.Path)
+			bases = append(bases, base{Base: b, hardened: equivalent(table, b), now: a.Now().UTC()})
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	options := registry.Options{
+		Username: cfg.RegistryUsername, Password: cfg.RegistryPassword, PlainHTTP: cfg.PlainHTTP, RootCAs: roots,
+		Timeout: cfg.Timeout, UserAgent: tool().Name + "/" + tool().Version,
+	}
+	known := map[string]*base{} // by the reference that is asked for
+	var group sync.WaitGroup
+	slots := make(chan struct{}, atOnce)
+	for i := range bases {
+		b := &bases[i]
+		if b.Problem != "" {
+			continue
+		}
+		b.asked, _, _ = strings.Cut(b.Image, "@")
+		if !hasTag(b.asked) {
+			b.asked = b.Image // a digest alone, or a name alone, which means latest
+		}
+		if known[b.asked] != nil {
+			continue
+		}
+		known[b.asked] = b
+		group.Go(func() {
+			slots <- struct{}{}
+			defer func() { <-slots }()
+			b.resolve(ctx, cfg, options)
+		})
+	}
+	group.Wait()
+	for i := range bases {
+		if from := known[bases[i].asked]; from != nil && from != &bases[i] {
+			bases[i].digest, bases[i].subject, bases[i].err = from.digest, from.subject, from.err
+		}
+	}
+	return bases, ctx.Err()
+}
+
+// hasTag says whether a reference without a digest has a tag: a colon after the last
+// slash, since one before it belongs to a port.
+func hasTag(ref string) bool {
+	return strings.Contains(ref[strings.LastIndexByte(ref, '/')+1:], ":")
+}
+
+// resolve asks one registry. The digest is what matters; an image of other platforms
+// than ours only lacks its dates.
+func (b *base) resolve(ctx context.Context, cfg *config.Config, opt registry.Options) {
+	img, err := registry.Open(ctx, b.asked, opt)
+	if err != nil {
+		b.err = err
+		return
+	}
+	defer func() { _ = img.Close() }()
+	b.digest = img.Root.Digest.String()
+	platforms := img.Platforms()
+	if want, err := v1.ParsePlatform(cfg.Platform); err == nil {
+		platforms = append([]v1.Platform{*want}, platforms...)
+	}
+	for _, p := range platforms {
+		man, err := img.Manifest(ctx, p)
+		if err == nil {
+			b.subject = pipeline.Subject(img, man)
+			return
+		}
+		if ctx.Err() != nil {
+			b.err = ctx.Err()
+			return
+		}
+	}
+}
+
+// equivalent says whether a hardened image of the same name is known: by name alone,
+// to whoever wants to look it up.
+func equivalent(table trust.Table, b harden.Base) string {
+	if b.Vendor != "" {
+		return "it is hardened already, by " + b.Vendor
+	}
+	if b.Equivalent == "" {
+		return ""
+	}
+	row, ok := table.For(b.Equivalent, false)
+	if !ok || len(row.Keys)+len(row.Identities) == 0 {
+		return ""
+	}
+	signer := "an identity of the trust table"
+	if len(row.Keys) > 0 {
+		signer = row.Keys[0].String()
+	}
+	return fmt.Sprintf("look for %s, signed by %s", b.Equivalent, signer)
+}
+
+// digests is what --fix pins bases to.
+func digests(bases []base) func(string) (string, bool) {
+	known := map[string]string{}
+	for _, b := range bases {
+		if b.digest != "" {
+			known[b.Image], known[b.asked] = b.digest, b.digest
+		}
+	}
+	return func(image string) (string, bool) {
+		d, ok := known[image]
+		return d, ok
+	}
+}
+
+// addBases puts what was learned into the report. The error says which images could
+// not be asked for.
+func addBases(rep *report.Report, bases []base) error {
+	var errs []error
+	told := map[string]bool{}
+	for _, b := range bases {
+		warn := func(format string, args ...any) {
+			rep.Warnings = append(rep.Warnings, report.Warning{Stage: report.StageHarden,
+				Message: fmt.Sprintf("%s:%d: ", b.Path, b.Line) + fmt.Sprintf(format, args...)})
+		}
+		switch {
+		case b.err != nil:
+			warn("%s could not be resolved: %v", b.asked, b.err)
+			if !told[b.asked] {
+				errs = append(errs, fault.New(fault.Unavailable, "resolve "+b.asked, fault.HintOf(b.err), b.err))
+			}
+		case b.digest == "":
+		default:
+			if !told[b.asked] {
+				rep.Evidence = append(rep.Evidence, report.Evidence{Kind: "base", Name: b.asked, Digest: b.digest})
+			}
+			if b.Digest != "" && b.Digest != b.digest {
+				warn("the tag of %s has moved on: pinned is %s, now it is %s", b.asked, b.Digest, b.digest)
+			}
+			if eol := b.subject.EndOfLife; eol != nil && b.now.After(*eol) {
+				warn("%s is past its end of life, %s", b.asked, eol.Format(time.DateOnly))
+			}
+		}
+		told[b.asked] = true
+	}
+	return errors.Join(errs...)
+}
+
+// showBases lists the images with what was learned.
+func showBases(w io.Writer, bases []base) {
+	for _, b := range bases {
+		line := func(format string, args ...any) {
+			fmt.Fprintf(w, "    %s\n", render.Terminal(fmt.Sprintf(format, args...)))
+		}
+		fmt.Fprintln(w, render.Terminal(fmt.Sprintf("base %s:%d: %s", b.Path, b.Line, cmp.Or(b.Image, "?"))))
+		switch {
+		case b.Problem != "":
+			line("not resolved: %s", b.Problem)
+			continue
+		case b.err != nil:
+			line("not resolved: %v", b.err)
+		case b.Digest == "":
+			line("now %s, not pinned", b.digest)
+		case b.Digest == b.digest:
+			line("now %s, as pinned", b.digest)
+		default:
+			line("now %s; pinned is %s", b.digest, b.Digest)
+		}
+		if b.err == nil {
+			line("%s; %s", age(b.subject.Created, b.now), endOfLife(b.subject.EndOfLife, b.now))
+		}
+		line("hardened: %s", cmp.Or(b.hardened, "no equivalent is known by name"))
+	}
+}
+
+func age(created *time.Time, now time.Time) string {
+	if created == nil || created.Year() < 2000 { // the epoch of reproducible builds
+		return "no date of creation"
+	}
+	days := int(now.Sub(*created).Hours() / 24)
+	switch {
+	case days < 0:
+		return "created " + created.Format(time.DateOnly) + ", which is in the future"
+	case days == 1:
+		return "created " + created.Format(time.DateOnly) + ", 1 day ago"
+	}
+	return fmt.Sprintf("created %s, %d days ago", created.Format(time.DateOnly), days)
+}
+
+func endOfLife(eol *time.Time, now time.Time) string {
+	switch {
+	case eol == nil:
+		return "no end of life is stated"
+	case now.After(*eol):
+		return "past its end of life, " + eol.Format(time.DateOnly)
+	}
+	return "end of life " + eol.Format(time.DateOnly)
+}
