@@ -72,7 +72,8 @@ func (a *app) action(ctx context.Context) error {
 			Level: actions.LevelNotice, Title: toolName, Message: result.Report.Verdict.Reasons[0],
 		}))
 	}
-	pubErr := errors.Join(groupErr, a.publish(cfg, result, runner))
+	_, pubErr := a.publish(cfg, result, runner)
+	pubErr = errors.Join(groupErr, pubErr)
 	showErr := runner.StopCommands(func(w io.Writer) error {
 		return render.Text(w, result.Report, render.TextOptions{})
 	})

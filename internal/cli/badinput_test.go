@@ -2,8 +2,10 @@ package cli_test
 
 import (
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
@@ -94,6 +96,27 @@ func TestBadReference(t *testing.T) {
 			}
 			w.claimsNothing(text)
 		})
+	}
+}
+
+// A run that ends early waits for no download that it began on the side.
+func TestMistakeEndsAtOnce(t *testing.T) {
+	w := newWorld(t, testkit.RegistryOptions{})
+	asked := make(chan struct{}, 10)
+	slow := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, req *http.Request) {
+		asked <- struct{}{}
+		<-req.Context().Done()
+	}))
+	defer slow.Close()
+	w.dbFlags = []string{"--db", slow.URL + "/db.tar.zst", "--cache-dir", w.path("cache")}
+	start := time.Now()
+	code, r, text := w.verify(w.registry.Host() + "/dhi/none:1")
+	must(t, code, r, text, fault.Unavailable, report.Error)
+	if d := time.Since(start); d > 5*time.Second {
+		t.Errorf("it took %s", d)
+	}
+	if len(asked) == 0 {
+		t.Log("the run ended before it asked for the database")
 	}
 }
 

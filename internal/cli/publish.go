@@ -16,9 +16,12 @@ import (
 
 // publish renders the result and brings it to the report directory and, with a runner,
 // to the step. A renderer or an output that fails is told and stops no other.
-func (a *app) publish(cfg *config.Config, result *pipeline.Result, runner *actions.Runner) error {
+func (a *app) publish(cfg *config.Config, result *pipeline.Result, runner *actions.Runner) (written bool, err error) {
 	files, err := reportFiles(cfg, result)
 	errs := []error{err}
+	if cfg.UploadSARIF && runner != nil && !decided(result.Report) {
+		a.notice("the SARIF report is not uploaded: vulnerabilities were not decided, and code scanning would close its alerts")
+	}
 	b := publish.Bundle{Files: files}
 	if runner != nil {
 		b.Outputs = append(publish.Outputs(result.Report), stepOutputs(cfg, result.Report)...)
@@ -36,7 +39,16 @@ func (a *app) publish(cfg *config.Config, result *pipeline.Result, runner *actio
 	for _, n := range res.Notices {
 		a.notice(n)
 	}
-	return errors.Join(append(errs, err)...)
+	return slices.Contains(res.Files, report.FileReport), errors.Join(append(errs, err)...)
+}
+
+// decided says that vulnerabilities were looked for on every platform, or that the
+// policy accepts an image without packages.
+func decided(r *report.Report) bool {
+	stages := slices.DeleteFunc(slices.Clone(r.Stages), func(s report.Stage) bool { return s.Name != report.StageVuln })
+	return len(stages) > 0 && !slices.ContainsFunc(stages, func(s report.Stage) bool {
+		return s.State != report.Done && (s.State != report.Missing || r.Verdict.Result == report.Error)
+	})
 }
 
 // reportFiles are all files of the report directory.
@@ -104,7 +116,7 @@ func chooseSBOM(outputs []publish.Output, cfg *config.Config, r *report.Report) 
 // stepOutputs are the outputs that later steps of action.yml read.
 func stepOutputs(cfg *config.Config, r *report.Report) []publish.Output {
 	return []publish.Output{
-		{Name: "upload-sarif", Value: strconv.FormatBool(cfg.UploadSARIF)},
+		{Name: "upload-sarif", Value: strconv.FormatBool(cfg.UploadSARIF && decided(r))},
 		{Name: "category", Value: category(cfg, r)},
 		{Name: "upload-artifact", Value: strconv.FormatBool(cfg.UploadArtifact)},
 		{Name: "artifact-name", Value: artifactName(cfg, r)},

@@ -56,7 +56,7 @@ func (a *app) sbom(cmd *cobra.Command, cfg *config.Config, toDir bool) error {
 		}
 	}
 	if toDir {
-		if err := a.publish(cfg, result, nil); err != nil {
+		if _, err := a.publish(cfg, result, nil); err != nil {
 			return err
 		}
 		for _, d := range result.Report.SBOM.Documents {

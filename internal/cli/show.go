@@ -10,8 +10,8 @@ import (
 )
 
 // showReport prints the report for a person; with quiet only the verdict and its
-// first reason. published says that there is a report directory to point to.
-func (a *app) showReport(cfg *config.Config, r *report.Report, published bool) error {
+// first reason. written says that there is a report to point to.
+func (a *app) showReport(cfg *config.Config, r *report.Report, written bool) error {
 	if cfg.Quiet {
 		line := strings.ToUpper(string(r.Verdict.Result))
 		if len(r.Verdict.Reasons) > 0 {
@@ -20,7 +20,7 @@ func (a *app) showReport(cfg *config.Config, r *report.Report, published bool) e
 		_, err := fmt.Fprintln(a.Stdout, render.Terminal(line))
 		return err
 	}
-	if err := render.Text(a.Stdout, r, render.TextOptions{Color: a.color()}); err != nil || !published {
+	if err := render.Text(a.Stdout, r, render.TextOptions{Color: a.color()}); err != nil || !written {
 		return err
 	}
 	_, err := fmt.Fprintf(a.Stdout, "report: %s\n", render.Terminal(joinPath(cfg.ReportDir, report.FileReport)))

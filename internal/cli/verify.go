@@ -62,12 +62,13 @@ func (a *app) gate(ctx context.Context, cfg *config.Config, want pipeline.Want, 
 		return runErr
 	}
 	var pubErr error
+	written := false
 	if opt.publish {
-		pubErr = a.publish(cfg, result, nil)
+		written, pubErr = a.publish(cfg, result, nil)
 	}
 	show := opt.show
 	if show == nil {
-		show = func(r *report.Report) error { return a.showReport(cfg, r, opt.publish) }
+		show = func(r *report.Report) error { return a.showReport(cfg, r, written) }
 	}
 	if opt.showResult != nil {
 		show = func(*report.Report) error { return opt.showResult(result) }

@@ -214,7 +214,8 @@ func (c *Config) readPassword(s Sources) error {
 		err = errors.New("it is empty")
 	}
 	if err != nil {
-		return fault.New(fault.Usage, "read the registry password", "", err)
+		return fault.New(fault.Usage, "read the registry password",
+			"registry-password-file names a file that holds the password and nothing else; registry-password-stdin reads it from standard input", err)
 	}
 	c.RegistryPassword = strings.TrimSuffix(strings.TrimSuffix(string(data), "\n"), "\r")
 	return nil

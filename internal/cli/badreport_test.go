@@ -1,0 +1,184 @@
+package cli_test
+
+import (
+	"bytes"
+	"context"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/imagegate/imagegate/internal/cli"
+	"github.com/imagegate/imagegate/internal/fault"
+	"github.com/imagegate/imagegate/internal/report"
+	"github.com/imagegate/imagegate/internal/testkit"
+)
+
+// A report directory that cannot be had hides no verdict: it is printed, and the exit
+// code is that of the verdict, or 1 where that would be 0. (A directory below a regular
+// file is refused to everyone; a mode would not stop root.)
+func TestUnwritableReportDirectory(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		flags []string
+		code  fault.Code
+		want  string
+	}{
+		{"pass", nil, fault.Internal, "PASS"},
+		{"policy_fails", []string{"--fail-on-severity", "medium"}, fault.Policy, "FAIL"},
+		{"evidence_is_missing", []string{"--db-max-age", "1h"}, fault.Unavailable, "ERROR"},
+		{"verdict_only", []string{"--quiet"}, fault.Internal, "PASS"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			w := newWorld(t, testkit.RegistryOptions{})
+			ref, _ := w.push(w.image())
+			dir := filepath.Join(write(t, w.path("file"), ""), "report")
+			flags := append([]string{"--key", w.path("key.pem"), "--report-dir", dir}, w.dbFlags...)
+			code, stdout, stderr := w.call("verify", ref, append(flags, tt.flags...)...)
+			if code != tt.code || !strings.HasPrefix(stdout, tt.want) {
+				t.Errorf("exit %d, want %d and %s first\n%s%s", code, tt.code, tt.want, stdout, stderr)
+			}
+			complains(t, stderr, "make the report directory", "report-dir")
+			if strings.Contains(stdout, "report: ") {
+				t.Errorf("a report is named that was not written:\n%s", stdout)
+			}
+		})
+	}
+	t.Run("action", func(t *testing.T) {
+		w := newWorld(t, testkit.RegistryOptions{})
+		ref, b := w.push(w.image())
+		runner, in := w.runner(), w.inputs(ref)
+		in["report-dir"] = filepath.Join(write(t, w.path("file"), ""), "report")
+		code, log := w.step(runner, in)
+		if code != fault.Internal || output(t, runner, "verdict") != "pass" || output(t, runner, "digest") != b.Platform("linux/amd64").Manifest.Digest().String() {
+			t.Errorf("exit %d, verdict %q\n%s", code, output(t, runner, "verdict"), log)
+		}
+		for _, name := range []string{"report-dir", "json", "sarif", "sbom", "vex"} {
+			if got := output(t, runner, name); got != "" {
+				t.Errorf("output %s = %q names what was not written", name, got)
+			}
+		}
+		if summary, err := runner.Summary(); err != nil || !strings.Contains(summary, "PASS") {
+			t.Errorf("summary %q, %v", summary, err)
+		}
+		complains(t, log, "make the report directory", "report-dir")
+	})
+}
+
+// Commands that write no report name none.
+func TestReportIsNamedOnlyWhenWritten(t *testing.T) {
+	w := newWorld(t, testkit.RegistryOptions{})
+	ref, _ := w.push(w.image())
+	t.Chdir(w.dir)
+	_, stdout, _ := w.call("scan", ref, append(w.dbFlags, "--fail-on-severity", "none")...)
+	if strings.Contains(stdout, "report: ") {
+		t.Errorf("scan names a report:\n%s", stdout)
+	}
+	_, stdout, _ = w.call("scan", ref, append(w.dbFlags, "--report-dir", w.path("report"))...)
+	if !strings.Contains(stdout, "report: "+filepath.Join(w.path("report"), "report.json")) || w.file("report.json") == "" {
+		t.Errorf("scan with a directory names none:\n%s", stdout)
+	}
+	if _, err := os.Stat("imagegate-report"); err == nil {
+		t.Error("scan left a report where nobody asked for one")
+	}
+}
+
+// An interrupt ends the run with 130 at once, and what was gathered is written.
+func TestInterrupted(t *testing.T) {
+	w := newWorld(t, testkit.RegistryOptions{})
+	ref, b := w.push(w.image())
+	w.ownTemp()
+	ctx, interrupt := context.WithCancel(t.Context())
+	defer interrupt()
+	waits := func(rw http.ResponseWriter, req *http.Request, next http.Handler) {
+		time.AfterFunc(500*time.Millisecond, interrupt) // meanwhile the attestations come
+		testkit.Delay(time.Minute)(rw, req, next)
+	}
+	w.registry.Inject(testkit.Asks(testkit.KindBlob, b.Platform("linux/amd64").Layers[0].Digest().String()), waits, 0)
+	var out, errs bytes.Buffer
+	start := time.Now()
+	code := cli.Main(ctx, w.io(&out, &errs, append([]string{
+		"verify", ref, "--registry-username", login, "--registry-password-file", w.passwordFile(), "--key", w.path("key.pem"), "--report-dir", w.path("report"),
+	}, w.dbFlags...)...))
+	if d := time.Since(start); d > 10*time.Second {
+		t.Errorf("it took %s", d)
+	}
+	r := w.report()
+	must(t, code, r, out.String()+errs.String(), fault.Interrupted, report.Error)
+	if len(r.Attestations) != 4 || r.Attestations[0].State != report.Verified || stageOf(r, report.StagePull).State != report.Failed {
+		t.Errorf("what was gathered is lost: %+v, %+v", r.Stages, r.Attestations)
+	}
+	complains(t, errs.String(), "pull", "")
+}
+
+// A run that saw no vulnerabilities must not close the alerts of earlier ones: code
+// scanning takes a list without results for that.
+func TestNothingDecidedUploadsNoSARIF(t *testing.T) {
+	w := newWorld(t, testkit.RegistryOptions{})
+	ref, _ := w.push(w.image())
+	for _, tt := range []struct{ name, age, want string }{{"decided", "2d", "true"}, {"not_decided", "1h", "false"}} {
+		runner, in := w.runner(), w.inputs(ref)
+		in["upload-sarif"], in["db-max-age"], in["fail-on-severity"] = "true", tt.age, "none"
+		_, log := w.step(runner, in)
+		if got := output(t, runner, "upload-sarif"); got != tt.want || strings.Contains(log, "is not uploaded") != (tt.want == "false") {
+			t.Errorf("%s: output upload-sarif is %q\n%s", tt.name, got, log)
+		}
+	}
+}
+
+func TestInterruptedBeforeItBegan(t *testing.T) {
+	w := newWorld(t, testkit.RegistryOptions{})
+	ref, _ := w.push(w.image())
+	ctx, interrupt := context.WithCancel(t.Context())
+	interrupt()
+	for _, command := range []string{"verify", "scan", "sbom", "vex", "attest list", "attest verify", "attest get"} {
+		var out, errs bytes.Buffer
+		args := append(strings.Fields(command), ref, "--registry-username", login, "--registry-password-file", w.passwordFile())
+		if command == "verify" {
+			args = append(args, "--report-dir", w.path("report"))
+		}
+		if code := cli.Main(ctx, w.io(&out, &errs, args...)); code != fault.Interrupted {
+			t.Errorf("%s: exit %d, want 130\n%s%s", command, code, out.String(), errs.String())
+		}
+	}
+}
+
+// The option timeout bounds the run wherever it waits, says so, and exits 3.
+func TestTimeout(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		match func(b *testkit.Built) testkit.Match
+		stage string
+	}{
+		{"resolve", func(*testkit.Built) testkit.Match { return testkit.Any }, report.StageResolve},
+		{"layer", func(b *testkit.Built) testkit.Match {
+			return testkit.Asks(testkit.KindBlob, b.Platform("linux/amd64").Layers[0].Digest().String())
+		}, report.StagePull},
+		{"attestations", func(*testkit.Built) testkit.Match { return testkit.Asks(testkit.KindReferrers, "") }, report.StageAttest},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			w := newWorld(t, testkit.RegistryOptions{})
+			ref, b := w.push(w.image())
+			w.registry.Inject(tt.match(b), testkit.Delay(time.Minute), 0)
+			start := time.Now()
+			code, r, text := w.verify(ref, "--timeout", "2s", "--require", "dhi", "--fail-on-severity", "none")
+			if d := time.Since(start); d > 15*time.Second {
+				t.Errorf("it took %s", d)
+			}
+			must(t, code, r, text, fault.Unavailable, report.Error)
+			s := stageOf(r, tt.stage)
+			t.Logf("%s\n  hint: %s", s.Reason, s.Hint)
+			if s.State != report.Failed || !strings.Contains(s.Reason+s.Hint, "time") || !strings.Contains(s.Hint, "timeout") {
+				t.Errorf("stage %s is %+v", tt.stage, s)
+			}
+			if tt.stage != report.StageResolve && r.Subject.Digest == "" {
+				t.Error("what was resolved is lost")
+			}
+			if tt.stage == report.StageAttest && r.SBOM.Packages == 0 {
+				t.Error("the packages are lost")
+			}
+		})
+	}
+}
