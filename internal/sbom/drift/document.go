@@ -31,6 +31,21 @@ func (c component) image() bool {
 	return hasType(c.purl, "docker") || hasType(c.purl, "oci")
 }
 
+// fullName is the name as Syft has it and as vulnerabilities are matched: with the
+// namespace in ecosystems that write it so. Documents may have it apart.
+func (c component) fullName() string {
+	p, err := packageurl.FromString(c.purl)
+	if err != nil || p.Namespace == "" || !strings.EqualFold(c.name, p.Name) {
+		return c.name
+	}
+	switch p.Type {
+	case "npm", "golang", "composer", "swift":
+		return p.Namespace + "/" + c.name
+	default:
+		return c.name
+	}
+}
+
 func hasType(purl, typ string) bool {
 	prefix := "pkg:" + typ + "/"
 	return len(purl) >= len(prefix) && strings.EqualFold(purl[:len(prefix)], prefix)
@@ -100,7 +115,7 @@ func (d *document) bill() (*sbom.SBOM, error) {
 		Name: "attested", Namespace: "https://imagegate.invalid/attested", Packages: []plainPackage{},
 	}
 	for i, c := range d.list {
-		p := plainPackage{SPDXID: "SPDXRef-" + strconv.Itoa(i+1), Name: c.name, Version: c.version, Location: "NOASSERTION"}
+		p := plainPackage{SPDXID: "SPDXRef-" + strconv.Itoa(i+1), Name: c.fullName(), Version: c.version, Location: "NOASSERTION"}
 		if c.purl != "" {
 			p.Refs = append(p.Refs, plainRef{"PACKAGE-MANAGER", "purl", c.purl})
 		}
