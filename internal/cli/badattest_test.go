@@ -142,7 +142,7 @@ func TestReasonNamesWhatIsWrong(t *testing.T) {
 				t.Errorf("the terminal or the summary does not name %s", a.Digest)
 			}
 			w.suppressesNothing(r)
-			if code, stdout, stderr := w.call("attest verify", ref, "--key", w.path("key.pem")); tt.state == report.Invalid && code != fault.Policy ||
+			if code, stdout, stderr := w.call("attest verify", ref, "--key", w.path("key.pem"), "--require", "vex"); code != fault.Policy ||
 				!strings.Contains(stdout, strings.ToUpper(string(tt.state))) || !strings.Contains(stdout, tt.reason) {
 				t.Errorf("attest verify: exit %d\n%s%s", code, stdout, stderr)
 			}

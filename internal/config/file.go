@@ -95,7 +95,7 @@ func nodeValue(n yaml.Node, kind Kind) (string, error) {
 }
 
 func unknownKey(key string, known []string, line int) error {
-	best, bestDistance := "", 4
+	best, bestDistance := "", min(4, len(key)/2+1) // a short name is near to any other short name
 	for _, k := range known {
 		if d := distance(key, k); d < bestDistance {
 			best, bestDistance = k, d

@@ -111,6 +111,8 @@ func TestEvaluate(t *testing.T) {
 		{"verified_though_one_store_failed", looked(attested("vex", report.Verified), func(r *report.Report) {
 			r.Discovery = []report.Probe{{Store: "s", State: report.ProbeFailed, Reason: "401"}}
 		}), vex, report.Warn, "not every store"},
+		{"not_asked_to_look", looked(state(report.StageAttest, report.Skipped)), policy.Policy{}, report.Pass, ""},
+		{"not_asked_to_look_and_required", looked(state(report.StageAttest, report.Skipped)), vex, report.Error, "could not be looked for"},
 		{"could_not_look_and_nothing_required", looked(state(report.StageAttest, report.Failed)), policy.Policy{}, report.Warn, ""},
 
 		{"past_end_of_life_warns", looked(endOfLife(now.Add(-day))), policy.Policy{}, report.Warn, "2026-04-30"},
