@@ -48,9 +48,11 @@ func (r *run) document(ctx context.Context, in *inputs) (*Result, error) {
 	} else {
 		p.stage(report.StageSBOM, report.Done, count(list.Packages(), "package"))
 	}
-	if ids := list.DiffIDs(); len(ids) > 0 {
-		p.findBoundary(ids, list.Labels()[chainLabel])
+	chain := ""
+	if len(list.DiffIDs()) > 0 { // without layers a label says nothing
+		chain = list.Labels()[chainLabel]
 	}
+	p.findBoundary(list.DiffIDs(), chain)
 	if in.baseSBOM != nil {
 		p.ground.purls = purlsOf(in.baseSBOM)
 	}

@@ -86,7 +86,10 @@ func decode(d sbom.FormatDecoder, data []byte) (s *sbom.SBOM, ok bool, err error
 
 // found names the tool that a decoded document says it was made by.
 func found(s *sbom.SBOM) string {
-	if s.Descriptor.Version == "" {
+	switch {
+	case s.Descriptor.Name == "":
+		return "an unnamed tool"
+	case s.Descriptor.Version == "":
 		return s.Descriptor.Name
 	}
 	return s.Descriptor.Name + " " + s.Descriptor.Version

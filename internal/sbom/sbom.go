@@ -17,6 +17,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/anchore/syft/syft/pkg"
 	"github.com/anchore/syft/syft/sbom"
 
 	"github.com/imagegate/imagegate/internal/report"
@@ -87,9 +88,30 @@ func (s *SBOM) Distro() *report.Distro {
 	if r == nil {
 		return nil
 	}
-	return &report.Distro{
+	d := &report.Distro{
 		ID: r.ID, Version: cmp.Or(r.VersionID, r.BuildID), Codename: r.VersionCodename,
 		IDLike: slices.Clone(r.IDLike), PrettyName: r.PrettyName,
+	}
+	// A document without os-release is given one made of its package URLs, in which a
+	// distribution is like itself.
+	d.IDLike = slices.DeleteFunc(d.IDLike, func(like string) bool { return like == r.ID })
+	if len(d.IDLike) == 0 && r.ID == "dhi" {
+		d.IDLike = s.family()
+	}
+	return d
+}
+
+// family is what the packages say of an image whose os-release does not: those of apk
+// are Alpine's kind, those of dpkg Debian's. Nil when there are none, or both.
+func (s *SBOM) family() []string {
+	apk, deb := len(s.syft.Artifacts.Packages.Sorted(pkg.ApkPkg)) > 0, len(s.syft.Artifacts.Packages.Sorted(pkg.DebPkg)) > 0
+	switch {
+	case apk && !deb:
+		return []string{"alpine"}
+	case deb && !apk:
+		return []string{"debian"}
+	default:
+		return nil
 	}
 }
 

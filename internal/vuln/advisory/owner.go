@@ -111,8 +111,9 @@ func locate(p report.Package, d *report.Distro) (lookup, error) {
 		return at, nil
 	}
 	family, name := familyOf(u.Type)
-	if d != nil && d.ID == "dhi" && len(d.IDLike) > 0 && !slices.Contains(d.IDLike, name) {
-		return lookup{}, fmt.Errorf("it is a package of %s in an image that is like %s", name, strings.Join(d.IDLike, " "))
+	other := map[string]string{"alpine": "debian", "debian": "alpine"}[name]
+	if d != nil && slices.Contains(d.IDLike, other) && !slices.Contains(d.IDLike, name) {
+		return lookup{}, fmt.Errorf("it is a package of %s in an image that is like %s", name, other)
 	}
 	r := release(u, d, family)
 	if r == "" {
