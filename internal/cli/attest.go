@@ -67,8 +67,9 @@ func attestVerifyCommand(a *app) *cobra.Command {
 		Use:     "verify [flags] REF | verify --from REPORT_DIR [flags]",
 		Aliases: []string{"verify-provenance"},
 		Short:   "Verify the attestations, and print the same check for cosign",
-		Long:    "Verify exits 0 only when at least one attestation verified and nothing that is required failed. With --from it verifies the evidence that an earlier run kept, without a network.\n\n" + exitCodes(),
-		Args:    cobra.MaximumNArgs(1),
+		Long: "Verify exits 0 only when at least one attestation verified, nothing that is required failed, and no\n" +
+			"attestation is invalid without a verified one of its family beside it. With --from it verifies the evidence that an earlier run kept, without a network.\n\n" + exitCodes(),
+		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if from != "" {
 				cfg, err := a.load(cmd, nil)
@@ -90,20 +91,29 @@ func attestVerifyCommand(a *app) *cobra.Command {
 	return cmd
 }
 
-// attestExit is stricter than the verdict: when nothing verified that is a failure here.
-// An invalid attestation of a family that nobody requires is shown and fails nothing,
-// because whoever may push to the repository can attach one.
+// attestExit is stricter than the verdict: nothing verified is a failure here, and so is
+// an invalid attestation that no verified one of its family stands beside. Beside one it
+// is shown and fails only what is required, because whoever may push to the repository
+// can attach garbage.
 func attestExit(r *report.Report, err error) fault.Code {
 	if code := fault.CodeOf(err); code != fault.OK {
 		return code
 	}
-	verified := slices.ContainsFunc(r.Attestations, func(at report.Attestation) bool { return at.State == report.Verified })
+	verified := map[string]bool{}
+	for _, at := range r.Attestations {
+		if at.State == report.Verified {
+			verified[at.Family] = true
+		}
+	}
+	alone := slices.ContainsFunc(r.Attestations, func(at report.Attestation) bool {
+		return at.State == report.Invalid && !verified[at.Family]
+	})
 	switch {
-	case r.Verdict.Result == report.Fail:
+	case r.Verdict.Result == report.Fail || alone:
 		return fault.Policy
-	case r.Verdict.Result == report.Error || (!verified && blind(r)):
+	case r.Verdict.Result == report.Error || (len(verified) == 0 && blind(r)):
 		return fault.Unavailable
-	case !verified:
+	case len(verified) == 0:
 		return fault.Policy
 	}
 	return fault.OK
