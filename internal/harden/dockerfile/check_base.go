@@ -51,7 +51,7 @@ var basePinned = &rule{
 			case im.err != nil:
 				p.Undecidedf(at(im.line), "%s: %v", im.what, im.err)
 			case im.ref.Digest == "":
-				p.Failf(fix(im.line, "Pin it: %s@sha256:… (the digest that the tag has now; imagegate lint --fix writes it).", im.ref.Raw),
+				p.Failf(fix(im.line, "Pin it: %s@sha256:… (the digest that the tag has now; imagegate lint --fix --resolve writes it).", im.ref.Raw),
 					"%s %s is not pinned by digest", im.what, check.Cut(im.ref.Raw))
 			}
 		}
