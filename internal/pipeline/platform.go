@@ -133,6 +133,9 @@ func (p *platform) require() []string {
 // finish takes the verdict.
 func (p *platform) finish() *platform {
 	p.judge(p.report)
+	for i := range p.report.Platforms { // its own row, in a run over several
+		p.report.Platforms[i].Result, p.report.Platforms[i].Counts = p.report.Verdict.Result, p.report.Counts
+	}
 	p.report = p.report.Canonical()
 	return p
 }
