@@ -153,6 +153,50 @@ func TestAttestedRefuses(t *testing.T) {
 	}
 }
 
+// TestAttestedLeavesOut has one package among entries of SPDX that are none.
+func TestAttestedLeavesOut(t *testing.T) {
+	entry := func(id, name, purpose, purl string) map[string]any {
+		return map[string]any{
+			"SPDXID": id, "name": name, "versionInfo": "1", "primaryPackagePurpose": purpose,
+			"externalRefs": []any{map[string]any{"referenceCategory": "PACKAGE-MANAGER", "referenceType": "purl", "referenceLocator": purl}},
+		}
+	}
+	relation := func(from, kind, to string) any {
+		return map[string]any{"spdxElementId": from, "relationshipType": kind, "relatedSpdxElement": to}
+	}
+	doc := encode(map[string]any{
+		"spdxVersion": "SPDX-2.3",
+		"packages": []any{
+			entry("SPDXRef-os", "alpine", "OPERATING_SYSTEM", ""),
+			entry("SPDXRef-file", "/bin/sh", "FILE", ""),
+			entry("SPDXRef-image", "app", "CONTAINER", "pkg:npm/app@1"),
+			entry("SPDXRef-other-image", "app", "", "PKG:OCI/app@sha256:00"),
+			entry("SPDXRef-root", "app", "", ""),
+			entry("SPDXRef-origin", "ms-git", "", "pkg:npm/ms-git@1"),
+			entry("SPDXRef-origin-2", "ms-tar", "", "pkg:npm/ms-tar@1"),
+			entry("SPDXRef-about", "main", "APPLICATION", "pkg:npm/main@1"),
+			entry("SPDXRef-ms", "ms", "LIBRARY", "pkg:npm/ms@1"),
+		},
+		"relationships": []any{
+			relation("SPDXRef-root", "DESCRIBED_BY", "SPDXRef-DOCUMENT"),
+			relation("SPDXRef-DOCUMENT", "DESCRIBES", "SPDXRef-about"),
+			relation("SPDXRef-ms", "GENERATED_FROM", "SPDXRef-origin"),
+			relation("SPDXRef-origin-2", "GENERATES", "SPDXRef-ms"),
+		},
+	})
+	s := attested(t, doc, typeSPDX)
+	var got []string
+	for _, p := range s.Installed() {
+		got = append(got, p.Name)
+	}
+	if diff := cmp.Diff([]string{"main", "ms"}, got); diff != "" {
+		t.Errorf("packages (-want +got):\n%s", diff)
+	}
+	if d := s.Distro(); d == nil || d.ID != "alpine" || d.Version != "1" {
+		t.Errorf("distribution %+v, want alpine 1", d)
+	}
+}
+
 // TestAttestedEqualIDs has two packages under one identifier: neither may vanish.
 func TestAttestedEqualIDs(t *testing.T) {
 	doc := strings.ReplaceAll(string(spdx(urls(t, "pkg:npm/ms@2.1.3", "pkg:npm/debug@4.0.0"))), "SPDXRef-1", "SPDXRef-0")

@@ -72,9 +72,13 @@ func (k key) compare(o key) int {
 	return cmp.Or(cmp.Compare(k.typ, o.typ), cmp.Compare(k.namespace, o.namespace), cmp.Compare(k.name, o.name))
 }
 
+// maxSources bounds the sources of one package. Real ones have one; of more, only the
+// first can cover it.
+const maxSources = 16
+
 func union(a, b []source) []source {
 	for _, s := range b {
-		if !slices.Contains(a, s) {
+		if len(a) < maxSources && !slices.Contains(a, s) {
 			a = append(a, s)
 		}
 	}

@@ -1,7 +1,10 @@
 package drift_test
 
 import (
+	"fmt"
+	"strconv"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -143,5 +146,34 @@ func TestCompareSources(t *testing.T) {
 				t.Errorf("items (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// TestCompareManyAlike has bills that would take minutes if any step compared each line
+// with each other: one name with many versions, namespaces and sources.
+func TestCompareManyAlike(t *testing.T) {
+	var vendor, here []entry
+	for i := range 10_000 {
+		vendor = append(vendor,
+			entry{fmt.Sprintf("pkg:deb/a%d/same@1", i), "same", "1"},
+			entry{fmt.Sprintf("pkg:deb/debian/source@%d", i), "source", strconv.Itoa(i)})
+		here = append(here,
+			entry{fmt.Sprintf("pkg:deb/b%d/same@1", i), "same", "1"},
+			entry{fmt.Sprintf("pkg:deb/debian/other@1?upstream=s%d", i), "other", "1"},
+			entry{fmt.Sprintf("pkg:deb/debian/package@%d?upstream=source", 5_000+i), "package", strconv.Itoa(5_000 + i)})
+	}
+	start := time.Now()
+	a, f := attested(t, spdx(vendor), typeSPDX), attested(t, spdx(here), typeSPDX)
+	t.Logf("%d packages decoded in %v", len(vendor)+len(here), time.Since(start))
+	start = time.Now()
+	got := drift.Compare(a, f, drift.Options{})
+	took := time.Since(start)
+	t.Logf("compared in %v", took)
+	// 5,000 versions of the source differ, and "other" was found alone.
+	if n := drift.Count(got); n != 5_001 {
+		t.Errorf("%d items, want 5001", n)
+	}
+	if took > 30*time.Second {
+		t.Errorf("the comparison took %v", took)
 	}
 }

@@ -63,7 +63,7 @@ func readSPDX(data []byte) (*document, error) {
 			return err
 		}
 		switch {
-		case p.Purpose == "OPERATING-SYSTEM" || c.purl == "" && strings.HasPrefix(p.ID, "SPDXRef-OperatingSystem"):
+		case p.system(c):
 			out.release(c.name, c.version)
 			return nil
 		case slices.Contains([]string{"CONTAINER", "FILE", "SOURCE", "DEVICE"}, p.Purpose):
@@ -85,6 +85,14 @@ type spdxPackage struct {
 	Version string          `json:"versionInfo"`
 	Purpose string          `json:"primaryPackagePurpose"` // 2.3
 	Refs    json.RawMessage `json:"externalRefs"`
+}
+
+// system reports whether the package is the operating system. The text of SPDX 2.3 has
+// a hyphen where its JSON schema has an underscore; 2.2 has no purpose, and image
+// scanners say it in the identifier.
+func (p spdxPackage) system(c component) bool {
+	return p.Purpose == "OPERATING-SYSTEM" || p.Purpose == "OPERATING_SYSTEM" ||
+		c.purl == "" && strings.HasPrefix(p.ID, "SPDXRef-OperatingSystem")
 }
 
 func (p spdxPackage) component() (component, error) {
