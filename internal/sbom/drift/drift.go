@@ -2,7 +2,7 @@
 // was extracted from the image, and reports what differs once the habits of the two
 // tools are set aside.
 //
-// It guarantees that equal bills give an empty report, that the result depends on
+// It guarantees that equal packages give an empty report, that the result depends on
 // nothing but the bills, and that a package in one of them alone, or in two versions, is
 // one item of the report. Habits are: how a package URL is spelled; whether a
 // distribution package goes by its own name or by that of its source; whether a runtime
