@@ -272,6 +272,9 @@ func (r *run) judge(rep *report.Report) {
 		OnlyFixed: r.cfg.OnlyFixed, Require: rep.Policy.Require, MaxAge: r.cfg.MaxAge,
 		FailOnEOL: r.cfg.FailOnEOL, AllowEmptySBOM: r.cfg.AllowEmptySBOM,
 	}
+	if r.cfg.MaxDrift >= 0 && r.want.Attestations && r.want.SBOM {
+		p.MaxDrift = &r.cfg.MaxDrift
+	}
 	if s, ok := report.ParseSeverity(r.cfg.FailOnSeverity); ok && r.want.Vulnerabilities {
 		p.FailOnSeverity = s
 	}

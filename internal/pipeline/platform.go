@@ -31,6 +31,7 @@ type platform struct {
 	folder string // prefix of its files in the report directory, "" for the only one
 
 	report   *report.Report
+	found    *sbom.SBOM // what was extracted
 	files    []report.File
 	verified []attest.Verified
 	doubtful []attest.Unverified
@@ -90,6 +91,7 @@ func (r *run) platform(ctx context.Context, img *registry.Image, want v1.Platfor
 	side.Go(func() { p.runCheck(ctx) })
 	p.contents(ctx)
 	side.Wait()
+	p.compare()
 	if p.want.Attestations {
 		p.claims()
 	}
@@ -181,7 +183,13 @@ func (p *platform) contents(ctx context.Context) {
 		p.stage(report.StageVuln, report.Failed, "there are no packages to match, because they could not be listed")
 		return
 	}
-	p.match(ctx, list)
+	p.found = list
+	chosen := p.toMatch(list)
+	if chosen == nil {
+		p.stage(report.StageVuln, report.Failed, "sbom-source is attested, and no verified SBOM could be read")
+		return
+	}
+	p.match(ctx, chosen)
 }
 
 // pull downloads and verifies the layers; nil when that failed.

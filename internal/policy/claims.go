@@ -44,3 +44,22 @@ func claimed(r *report.Report, _ Policy, _ time.Time) []report.Rule {
 	}
 	return out
 }
+
+// drifted compares the number of differences between the signed SBOM and the image with
+// the limit.
+func drifted(r *report.Report, p Policy, _ time.Time) []report.Rule {
+	if p.MaxDrift == nil {
+		return nil
+	}
+	d := r.SBOM.Drift
+	switch {
+	case d == nil:
+		return one("max-drift", report.Error, "the image could not be compared with a signed SBOM: no verified one was read")
+	case d.Count() > *p.MaxDrift:
+		first := d.Items[0]
+		return one("max-drift", report.Fail, fmt.Sprintf("the signed SBOM and the image differ in %d packages, more than %d; the first: %s %s (%s)",
+			len(d.Items), *p.MaxDrift, first.Name, strings.TrimSpace(first.Attested+" "+first.Found), first.Kind))
+	default:
+		return one("max-drift", report.Pass, fmt.Sprintf("the signed SBOM and the image differ in %d packages, at most %d", len(d.Items), *p.MaxDrift))
+	}
+}

@@ -37,6 +37,9 @@ type Policy struct {
 	FailOnCheck report.Severity
 	// VEXLimits bound how many decisions may be doubtful.
 	VEXLimits []VEXLimit
+	// MaxDrift is how many differences between the signed SBOM and the image are accepted;
+	// nil accepts any number, and none to compare with.
+	MaxDrift *int
 	// AllowEmptySBOM accepts an image in which no package was found.
 	AllowEmptySBOM bool
 }
@@ -46,7 +49,7 @@ type rule func(r *report.Report, p Policy, now time.Time) []report.Rule
 
 // rules lists every rule, in the order in which equal results are told.
 func rules() []rule {
-	return []rule{readable, integrity, required, severity, packages, endOfLife, age, claimed, checks, database, matching, refusedVEX, unverifiedVEX, hygiene}
+	return []rule{readable, integrity, required, severity, packages, endOfLife, age, claimed, drifted, checks, database, matching, refusedVEX, unverifiedVEX, hygiene}
 }
 
 // Evaluate applies p to r, which speaks of one platform, at the time now. When there

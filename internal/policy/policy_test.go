@@ -63,6 +63,17 @@ func endOfLife(t time.Time) func(*report.Report) {
 	return func(r *report.Report) { r.Subject.EndOfLife = &t }
 }
 
+func drift(n int) func(*report.Report) {
+	return func(r *report.Report) {
+		r.SBOM.Drift = &report.SBOMDriftReport{}
+		for range n {
+			r.SBOM.Drift.Items = append(r.SBOM.Drift.Items, report.Drift{Kind: "version", Name: "p", Attested: "1", Found: "2"})
+		}
+	}
+}
+
+func number(n int) *int { return &n }
+
 func claim(state string, enforced bool) func(*report.Report) {
 	return func(r *report.Report) {
 		r.Checks = append(r.Checks, report.Check{ID: "HIG-ATT-011", Title: "Builder", State: state, Reason: "its reason", Location: "provenance", Enforced: enforced})
@@ -125,6 +136,10 @@ func TestEvaluate(t *testing.T) {
 		{"age_of_the_epoch_is_unknown", looked(created(time.Unix(0, 0))), policy.Policy{MaxAge: day}, report.Error, ""},
 		{"age_from_the_future", looked(created(now.Add(30 * day))), policy.Policy{MaxAge: day}, report.Error, "in the future"},
 
+		{"drift_is_not_judged_unless_asked", looked(drift(3)), policy.Policy{}, report.Pass, ""},
+		{"drift_at_the_limit", looked(drift(3)), policy.Policy{MaxDrift: number(3)}, report.Pass, "differ in 3 packages"},
+		{"drift_over_the_limit", looked(drift(3)), policy.Policy{MaxDrift: number(2)}, report.Fail, "the first: p 1 2 (version)"},
+		{"drift_could_not_be_compared", looked(), policy.Policy{MaxDrift: number(0)}, report.Error, "could not be compared"},
 		{"claim_fails_when_enforced", looked(claim(report.CheckFailed, true)), policy.Policy{}, report.Fail, "Builder: its reason"},
 		{"claim_undecided_when_enforced", looked(claim(report.CheckUndecided, true)), policy.Policy{}, report.Error, ""},
 		{"claim_warns_when_not", looked(claim(report.CheckFailed, false)), policy.Policy{}, report.Warn, ""},

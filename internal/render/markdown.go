@@ -52,6 +52,7 @@ func Markdown(w io.Writer, r *report.Report, budget int) error {
 		mdScore(r),
 		mdControls(r),
 		mdStages(r),
+		mdDrift(r),
 		mdWarnings(r),
 		mdEvidence(r),
 		mdFiles(r),

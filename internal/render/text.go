@@ -152,6 +152,9 @@ func (t texter) numbers() section {
 	if t.r.SBOM.Packages > 0 || looked(t.r, report.StageSBOM) {
 		head += t.line(0, 12, bold, "Packages", fmt.Sprint(t.r.SBOM.Packages))
 	}
+	if d := driftText(t.r); d != "" {
+		head += t.line(0, 12, bold, "Signed SBOM", d)
+	}
 	if d := day(t.r.Database.Built); d != "" {
 		head += t.line(0, 12, bold, "Database", "of "+d)
 	}
