@@ -376,8 +376,8 @@ type Check struct {
 	Remedy     string   `json:"remedy,omitempty"`
 	References []string `json:"references,omitempty"`
 	// Enforced checks fail the gate when they do not pass.
-	Enforced bool `json:"enforced,omitempty"`
-	Platform   string   `json:"platform,omitempty"`
+	Enforced bool   `json:"enforced,omitempty"`
+	Platform string `json:"platform,omitempty"`
 }
 
 // The states of a [Check].
