@@ -64,9 +64,8 @@ func attestListCommand(a *app) *cobra.Command {
 func attestVerifyCommand(a *app) *cobra.Command {
 	var from string
 	cmd := &cobra.Command{
-		Use:     "verify [flags] REF | verify --from REPORT_DIR [flags]",
-		Aliases: []string{"verify-provenance"},
-		Short:   "Verify the attestations, and print the same check for cosign",
+		Use:   "verify [flags] REF | verify --from REPORT_DIR [flags]",
+		Short: "Verify the attestations, and print the same check for cosign",
 		Long: "Verify exits 0 only when at least one attestation verified, nothing that is required failed, and no\n" +
 			"attestation is invalid without a verified one of its family beside it. With --from it verifies the evidence that an earlier run kept, without a network.\n\n" + exitCodes(),
 		Args: cobra.MaximumNArgs(1),
@@ -88,6 +87,13 @@ func attestVerifyCommand(a *app) *cobra.Command {
 	bind(cmd, "Image", "Access", "Trust", "Reports", "Terminal")
 	cmd.Flags().StringArray("require", nil, "Predicate families that must be there and verified, or dhi")
 	cmd.Flags().StringVar(&from, "from", "", "Report directory whose evidence is verified again")
+	return cmd
+}
+
+// provenanceCommand is attest verify under the name that some workflows know.
+func provenanceCommand(a *app) *cobra.Command {
+	cmd := attestVerifyCommand(a)
+	cmd.Use, cmd.Aliases, cmd.Hidden = "verify-provenance [flags] REF", nil, true
 	return cmd
 }
 

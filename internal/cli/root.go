@@ -31,23 +31,28 @@ func newRoot(a *app) *cobra.Command {
 	})
 	root.AddCommand(
 		verifyCommand(a), actionCommand(a), demoCommand(a), lintCommand(a), checksCommand(a), runCheckCommand(a),
-		scanCommand(a), sbomCommand(a), attestCommand(a), vexCommand(a), trustCommand(a), versionCommand(a),
+		scanCommand(a), sbomCommand(a), attestCommand(a), vexCommand(a), trustCommand(a), provenanceCommand(a), versionCommand(a),
 	)
-	for _, c := range root.Commands() {
-		strict(c)
-	}
 	strict(root)
 	return root
 }
 
-// strict makes cobra's complaints about arguments usage faults.
+// strict makes cobra's complaints about arguments usage faults, for c and all below.
 func strict(c *cobra.Command) {
+	c.SuggestionsMinimumDistance = 2
 	if check := c.Args; check != nil {
 		c.Args = func(cmd *cobra.Command, args []string) error {
-			if err := check(cmd, args); err != nil {
-				return fault.New(fault.Usage, "read the arguments", "run "+cmd.CommandPath()+" --help", err)
+			err := check(cmd, args)
+			if err == nil {
+				return nil
 			}
-			return nil
+			hint := "run " + cmd.CommandPath() + " --help"
+			if cmd.HasSubCommands() && len(args) > 0 {
+				if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+					hint = "do you mean " + cmd.CommandPath() + " " + strings.Join(near, ", or "+cmd.CommandPath()+" ") + "?"
+				}
+			}
+			return fault.New(fault.Usage, "read the arguments", hint, err)
 		}
 	}
 	for _, sub := range c.Commands() {
