@@ -267,3 +267,27 @@ func TestRunCheckBadInput(t *testing.T) {
 		t.Errorf("an engine that cannot be spoken to: exit %d", code)
 	}
 }
+
+// TestBillOfMaterialsBesideFiles: without an image the checks of an image did not run,
+// and only the files may speak for hardening.
+func TestBillOfMaterialsBesideFiles(t *testing.T) {
+	w := newWorld(t, testkit.RegistryOptions{})
+	ref, _ := w.push(w.image())
+	_, r, text := w.verify(ref)
+	if r == nil {
+		t.Fatal(text)
+	}
+	bill := w.path("sbom.syft.json")
+	if err := os.WriteFile(bill, []byte(w.file("sbom.syft.json")), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	w.beside("FROM python:3.13\nUSER root\n")
+	off := []string{"--require", "none", "--fail-on-severity", "none"}
+	code, r, text := w.verify("sbom:"+bill, append(off, "--fail-on-check", "high")...)
+	must(t, code, r, text, fault.Unavailable, report.Error)
+	code, r, text = w.verify("sbom:"+bill, append(off, "--fail-on-check", "high", "--lint", ".")...)
+	must(t, code, r, text, fault.Policy, report.Fail)
+	if s := stageOf(r, report.StageHarden); s.State != report.Done || !strings.Contains(s.Reason, "of files alone") {
+		t.Errorf("the stage is %+v", s)
+	}
+}

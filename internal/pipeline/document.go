@@ -40,9 +40,10 @@ func (r *run) document(ctx context.Context, in *inputs) (*Result, error) {
 	p.evidence(report.Evidence{Kind: "sbom", Name: name, Digest: digestOf(data), Size: int64(len(data))})
 	p.stage(report.StageResolve, report.Done, fmt.Sprintf("read %s (%s)", name, format))
 	const none = "a bill of materials was given, and no image"
-	for _, stage := range []string{report.StagePull, report.StageAttest, report.StageHarden} {
+	for _, stage := range []string{report.StagePull, report.StageAttest} {
 		p.stage(stage, report.Skipped, none)
 	}
+	p.hardenFiles(none)
 	if list.Packages() == 0 {
 		p.stage(report.StageSBOM, report.Missing, "the bill of materials lists no package")
 	} else {

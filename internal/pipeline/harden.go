@@ -89,6 +89,18 @@ func (p *platform) harden(ctx context.Context, img *image.Image) {
 	}
 }
 
+// hardenFiles is the stage of a run without an image: why says what there is instead.
+func (p *platform) hardenFiles(why string) {
+	switch {
+	case p.run.files.failed != "":
+		p.stage(report.StageHarden, report.Failed, p.run.files.failed)
+	case len(p.run.files.Files) > 0:
+		p.stage(report.StageHarden, report.Done, tally(p.run.files.Checks)+", of files alone: "+why)
+	default:
+		p.stage(report.StageHarden, report.Skipped, why)
+	}
+}
+
 // fileMeta reads owner and capabilities from the pulled image.
 func fileMeta(info fs.FileInfo) imagecheck.Meta {
 	s, ok := info.Sys().(*image.Stat)
