@@ -3,7 +3,6 @@ package render
 import (
 	"fmt"
 	"io"
-	"strings"
 
 	"github.com/imagegate/imagegate/internal/report"
 )
@@ -53,33 +52,4 @@ func VEXExplained(w io.Writer, r *report.Report, list []Explained) error {
 		}
 	}
 	return t.flush()
-}
-
-// originLine splits the findings by where their packages come from; "" when the image
-// is not built on another.
-func originLine(r *report.Report) string {
-	type counts struct{ open, suppressed int }
-	by := map[string]*counts{}
-	for _, v := range r.Vulnerabilities {
-		if v.Package.Origin == "" {
-			continue
-		}
-		c := by[v.Package.Origin]
-		if c == nil {
-			c = &counts{}
-			by[v.Package.Origin] = c
-		}
-		if v.Decision.Status == report.Suppressed {
-			c.suppressed++
-		} else {
-			c.open++
-		}
-	}
-	var parts []string
-	for _, o := range []struct{ origin, name string }{{"base", "in the base image"}, {"app", "added on top"}, {"unproven", "of unproven origin"}} {
-		if c := by[o.origin]; c != nil {
-			parts = append(parts, fmt.Sprintf("%s: %d open, %d suppressed", o.name, c.open, c.suppressed))
-		}
-	}
-	return strings.Join(parts, "; ")
 }

@@ -44,6 +44,7 @@ func Markdown(w io.Writer, r *report.Report, budget int) error {
 		mdVerdict(r),
 		mdCounts(r, open),
 		mdPlatforms(r),
+		mdOrigin(r),
 		mdNotVerified(r),
 		mdAttestations(r),
 		mdOpen(r, open),

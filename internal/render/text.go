@@ -141,6 +141,9 @@ func (t texter) numbers() section {
 		found = fmt.Sprintf("%s; %d suppressed by VEX", strings.Join(parts, ", "), t.r.Counts.Suppressed)
 	}
 	head := "\n" + t.line(0, 12, bold, "Findings", found)
+	if by := originLine(t.r); by != "" {
+		head += t.line(0, 12, bold, "By origin", by)
+	}
 	sub := t.r.Subject
 	head += t.line(0, 12, bold, "Asked for", sub.Reference)
 	if d := day(sub.Created); d != "" {
