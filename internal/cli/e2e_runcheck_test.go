@@ -2,6 +2,7 @@ package cli_test
 
 import (
 	"bytes"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -110,10 +111,15 @@ func TestE2ERunCheck(t *testing.T) {
 	host, containers := startPodman(t, w.registry.Host())
 	w.env["DOCKER_HOST"] = host
 	pinned := w.registry.Host() + "/dhi/app@" + b.Platform("linux/"+arch).Manifest.Digest().String()
+	// The login is that of docker login; the engine has none of its own.
+	docker := t.TempDir()
+	writeJSON(t, filepath.Join(docker, "config.json"), map[string]any{"auths": map[string]any{
+		w.registry.Host(): map[string]string{"auth": base64.StdEncoding.EncodeToString([]byte(login + ":" + password))},
+	}})
+	t.Setenv("DOCKER_CONFIG", docker)
 	run := func(args ...string) (fault.Code, string, string) {
 		t.Helper()
-		code, stdout, stderr := w.run(append([]string{"run-check", "--observe", "2s", "--grace", "3", "--registry-username", login,
-			"--registry-password-file", w.passwordFile(), "--report-dir", w.path("report")}, args...)...)
+		code, stdout, stderr := w.run(append([]string{"run-check", "--observe", "2s", "--grace", "3", "--report-dir", w.path("report")}, args...)...)
 		if left := containers(); left != "" {
 			t.Errorf("%q left the containers %s", args, left)
 		}

@@ -94,7 +94,7 @@ func bindOption(cmd *cobra.Command, o config.Option) {
 		}
 		cmd.Flags().StringArray(name, nil, usage)
 		f := cmd.Flags().Lookup(name)
-		f.DefValue = ""
+		f.DefValue = "[]" // pflag's own word for none, which it does not print
 		f.Hidden = name == o.Alias
 		if o.Kind == config.Bool {
 			f.NoOptDefVal = "true"

@@ -52,7 +52,7 @@ func runCheckCommand(a *app) *cobra.Command {
 				return fault.Usagef("read the arguments", "use positive numbers and at most 10 minutes", "--observe, --grace and --pids are out of their range")
 			}
 			opt.Cmd = args[1:]
-			opt.Username, opt.Password = cfg.RegistryUsername, cfg.RegistryPassword
+			pipeline.Login(cmd.Context(), cfg, args[0], &opt)
 			return a.runCheck(cmd.Context(), cfg, args[0], a.runOptions(opt), asJSON, cmd.Flags().Changed("report-dir"))
 		},
 	}

@@ -158,7 +158,7 @@ func (p *platform) runCheck(ctx context.Context) {
 	var o *runcheck.Observation
 	if reason == "" {
 		opt := p.deps.Run
-		opt.Username, opt.Password = p.cfg.RegistryUsername, p.cfg.RegistryPassword
+		Login(ctx, p.cfg, name, &opt)
 		var err error
 		if o, err = runcheck.Run(ctx, name, opt); err != nil {
 			if ctx.Err() != nil {
@@ -180,6 +180,15 @@ func (p *platform) runCheck(ctx context.Context) {
 		return
 	}
 	p.stage(report.StageRun, report.Done, tally(checks)+" under "+o.Engine)
+}
+
+// Login hands the login that we would use for a reference to a container engine. One
+// that cannot be found is left to the engine, which may have its own.
+func Login(ctx context.Context, cfg *config.Config, ref string, opt *runcheck.Options) {
+	login, err := registry.Credentials(ctx, ref, registry.Options{Username: cfg.RegistryUsername, Password: cfg.RegistryPassword})
+	if err == nil {
+		opt.Username, opt.Password, opt.IdentityToken = login.Username, login.Password, login.IdentityToken
+	}
 }
 
 // runnable is what an engine may be asked to run, or why there is no such thing.

@@ -42,9 +42,9 @@ type Options struct {
 	Observe time.Duration
 	// Grace is the time to stop in seconds. 0 means 10.
 	Grace int
-	// Username and Password are for the registry that the engine pulls from; empty means
-	// what the engine knows itself.
-	Username, Password string
+	// Username and Password, or IdentityToken, are for the registry that the engine pulls
+	// from; empty means what the engine knows itself.
+	Username, Password, IdentityToken string
 	// NoPull leaves an image that the engine does not have alone.
 	NoPull bool
 	// NoProbe leaves out the second run with a writable root that finds silent writes.
@@ -105,7 +105,7 @@ func Run(ctx context.Context, image string, opt Options) (*Observation, error) {
 		return nil, err
 	}
 	defer e.http.CloseIdleConnections()
-	if e.auth, err = registryAuth(opt.Username, opt.Password); err != nil {
+	if e.auth, err = registryAuth(opt); err != nil {
 		return nil, err
 	}
 	o := &Observation{Image: image, User: opt.User, Tmpfs: opt.Tmpfs, Memory: opt.Memory, PIDs: opt.PIDs, Network: opt.Network, Zombies: -1}
@@ -171,11 +171,15 @@ func (e *engine) fits(ctx context.Context, image string) error {
 }
 
 // registryAuth is the header with which an engine pulls (Engine API, "Authentication").
-func registryAuth(username, password string) (string, error) {
-	if username == "" {
+func registryAuth(opt Options) (string, error) {
+	login := map[string]string{"username": opt.Username, "password": opt.Password}
+	switch {
+	case opt.IdentityToken != "":
+		login = map[string]string{"identitytoken": opt.IdentityToken}
+	case opt.Username == "":
 		return "", nil
 	}
-	data, err := json.Marshal(map[string]string{"username": username, "password": password})
+	data, err := json.Marshal(login)
 	if err != nil {
 		return "", fmt.Errorf("write the engine's login: %w", err)
 	}
