@@ -23,6 +23,8 @@ import (
 type lintFlags struct {
 	buildArgs, env      []string
 	fix, write, resolve bool
+	// registry is the only one that registry-username is sent to.
+	registry string
 }
 
 func lintCommand(a *app) *cobra.Command {
@@ -33,6 +35,7 @@ func lintCommand(a *app) *cobra.Command {
 		Long: "Lint checks the Dockerfiles and Compose files at the paths; a directory is walked. Without a path it\n" +
 			"takes those of the option lint, and the working directory when that has none. It fails at findings of\n" +
 			"fail-on-severity or above. Imagegate checks lists the checks.\n\n" +
+			"A file may name any registry, so --resolve sends registry-username to none but that of --registry.\n\n" +
 			"--fix prints the remedies that are safe as a unified diff, and the findings on standard error;\n" +
 			"--resolve asks the registries what the tags of base images are now, and lets --fix pin them.\n\n" + exitCodes(),
 		Example: "  imagegate lint\n  imagegate lint --fail-on-severity medium services/ Dockerfile.prod\n  imagegate lint --fix --resolve | git apply",
@@ -56,6 +59,7 @@ func lintCommand(a *app) *cobra.Command {
 	cmd.Flags().StringArrayVar(&flags.env, "env", nil, "NAME=VALUE of a variable in Compose files, on top of .env")
 	cmd.Flags().BoolVar(&flags.fix, "fix", false, "Print the safe remedies as a unified diff")
 	cmd.Flags().BoolVar(&flags.write, "write", false, "With --fix, change the files instead of printing the diff")
+	cmd.Flags().StringVar(&flags.registry, "registry", "dhi.io", "Registry that registry-username is for; the others get what the Docker configuration has for them")
 	cmd.Flags().BoolVar(&flags.resolve, "resolve", false, "Ask the registries which digest each base image's tag has now")
 	return cmd
 }
@@ -100,7 +104,7 @@ func (a *app) lint(ctx context.Context, cfg *config.Config, paths []string, flag
 	}
 	var bases []base
 	if flags.resolve {
-		if bases, err = a.resolveBases(ctx, cfg, paths, opt); err != nil {
+		if bases, err = a.resolveBases(ctx, cfg, paths, opt, flags.registry); err != nil {
 			return err
 		}
 	}

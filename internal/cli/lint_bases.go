@@ -44,8 +44,10 @@ type base struct {
 const atOnce = 4
 
 // resolveBases asks the registries about the images that the files at paths start
-// from, each image once.
-func (a *app) resolveBases(ctx context.Context, cfg *config.Config, paths []string, opt harden.Options) ([]base, error) {
+// from, each image once. What a file names may be anybody's registry: the login of the
+// options goes to host alone, and any other gets what the Docker configuration has for
+// it by name.
+func (a *app) resolveBases(ctx context.Context, cfg *config.Config, paths []string, opt harden.Options, host string) ([]base, error) {
 	table, err := pipeline.TrustTable(cfg, readFile)
 	if err != nil {
 		return nil, err
@@ -67,7 +69,7 @@ func (a *app) resolveBases(ctx context.Context, cfg *config.Config, paths []stri
 		return nil, err
 	}
 	options := registry.Options{
-		Username: cfg.RegistryUsername, Password: cfg.RegistryPassword, PlainHTTP: cfg.PlainHTTP, RootCAs: roots,
+		PlainHTTP: cfg.PlainHTTP, RootCAs: roots,
 		Timeout: cfg.Timeout, UserAgent: tool().Name + "/" + tool().Version,
 	}
 	known := map[string]*base{} // by the reference that is asked for
@@ -86,6 +88,10 @@ func (a *app) resolveBases(ctx context.Context, cfg *config.Config, paths []stri
 			continue
 		}
 		known[b.asked] = b
+		options := options
+		if registryOf(b.asked) == host {
+			options.Username, options.Password = cfg.RegistryUsername, cfg.RegistryPassword
+		}
 		group.Go(func() {
 			slots <- struct{}{}
 			defer func() { <-slots }()
@@ -105,6 +111,16 @@ func (a *app) resolveBases(ctx context.Context, cfg *config.Config, paths []stri
 // slash, since one before it belongs to a port.
 func hasTag(ref string) bool {
 	return strings.Contains(ref[strings.LastIndexByte(ref, '/')+1:], ":")
+}
+
+// registryOf is the host that a reference leads to. A first part without a dot, a port
+// and the name localhost is a namespace of Docker Hub.
+func registryOf(ref string) string {
+	first, _, several := strings.Cut(ref, "/")
+	if !several || !strings.ContainsAny(first, ".:") && first != "localhost" {
+		return "docker.io"
+	}
+	return first
 }
 
 // resolve asks one registry. The digest is what matters; an image of other platforms

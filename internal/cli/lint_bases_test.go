@@ -16,7 +16,7 @@ import (
 func (w *world) resolve(more ...string) (fault.Code, string, string) {
 	w.t.Helper()
 	return w.run(append([]string{
-		"lint", "--resolve", "--registry-username", login, "--registry-password-file", w.passwordFile(), "--report-dir", w.path("report"),
+		"lint", "--resolve", "--registry", w.registry.Host(), "--registry-username", login, "--registry-password-file", w.passwordFile(), "--report-dir", w.path("report"),
 	}, more...)...)
 }
 
@@ -126,5 +126,26 @@ func TestResolveNamesTheHardenedOne(t *testing.T) {
 	_, stdout, _ := w.resolve("--timeout", "20s")
 	if !strings.Contains(stdout, "hardened: look for dhi.io/python, signed by key dhi-2") {
 		t.Errorf("nothing says which image is the hardened one:\n%s", stdout)
+	}
+}
+
+// TestResolveKeepsTheLoginToItsRegistry: a Dockerfile of a stranger names a registry of
+// the stranger, which must not be told the password.
+func TestResolveKeepsTheLoginToItsRegistry(t *testing.T) {
+	w := newWorld(t, testkit.RegistryOptions{})
+	stranger := newWorld(t, testkit.RegistryOptions{})
+	ref, _ := stranger.push(stranger.image())
+	t.Chdir(t.TempDir())
+	if err := os.WriteFile("Dockerfile", []byte("FROM "+ref+"\nUSER 65532:65532\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if code, stdout, _ := w.resolve(); code != fault.Unavailable || !strings.Contains(stdout, "not resolved") {
+		t.Errorf("exit %d\n%s", code, stdout)
+	}
+	if n := stranger.registry.Count(func(q testkit.Request) bool { return q.Authorization != "" }); n > 0 {
+		t.Errorf("%d requests carried the login of another registry", n)
+	}
+	if n := stranger.registry.Count(func(q testkit.Request) bool { return q.Kind == testkit.KindManifest }); n == 0 {
+		t.Error("the registry was not asked at all, so nothing was shown")
 	}
 }
