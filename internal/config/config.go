@@ -70,6 +70,7 @@ type Config struct {
 	VEXAccept  []string
 	VEXMaxAge  time.Duration
 	VEXLimits  []Limit
+	VEXFeeds   []string
 	Advisories []string
 
 	Require        []string

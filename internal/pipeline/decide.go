@@ -69,7 +69,7 @@ func (r *run) vexRules(rep *report.Report) {
 }
 
 // decide applies VEX to the findings.
-func (p *platform) decide(context.Context) {
+func (p *platform) decide(ctx context.Context) {
 	p.origins()
 	switch {
 	case !p.want.VEX:
@@ -80,7 +80,7 @@ func (p *platform) decide(context.Context) {
 		return
 	}
 	defer p.timings.start(report.StageVEX, p.name)()
-	docs, rejected := p.documents()
+	docs, rejected := p.documents(ctx)
 	image, opt := p.vexImage(), p.vexOptions()
 	// The order of a canonical report, so that the ledger of equal evidence is equal.
 	res, err := vex.Decide((&report.Report{Vulnerabilities: p.report.Vulnerabilities}).Canonical().Vulnerabilities, docs, image, opt)
@@ -177,7 +177,7 @@ func (p *platform) explain(vs []report.Vulnerability, docs []vex.Document, image
 // between attestations and VEX. Unverified ones suppress only under vex-policy any;
 // else they are read to tell what they would have covered. The base's own are for
 // packages of the base only, which vex sees by the digest that they speak of.
-func (p *platform) documents() (docs []vex.Document, rejected []report.VEXDocument) {
+func (p *platform) documents(ctx context.Context) (docs []vex.Document, rejected []report.VEXDocument) {
 	add := func(source, digest, signer, trust string, d vex.Document, err error) {
 		if err != nil {
 			rejected = append(rejected, vex.Rejected(source, digest, signer, trust, err))
@@ -198,6 +198,7 @@ func (p *platform) documents() (docs []vex.Document, rejected []report.VEXDocume
 			add("attestation "+u.Digest, u.Digest, "", report.TrustUnverified, d, err)
 		}
 	}
+	p.feedDocuments(ctx, add)
 	for _, f := range p.inputs.vex {
 		d, err := vex.FromFile(f.name, f.data)
 		add(f.name, digestOf(f.data), "", report.TrustNamed, d, err)

@@ -1,0 +1,151 @@
+package cli_test
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/imagegate/imagegate/internal/fault"
+	"github.com/imagegate/imagegate/internal/report"
+	"github.com/imagegate/imagegate/internal/testkit"
+)
+
+// sigstoreBundle signs data as the feed's files are signed, without a log entry.
+func sigstoreBundle(t *testing.T, key *testkit.Key, data []byte) []byte {
+	t.Helper()
+	signature, err := key.Sign(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sum := sha256.Sum256(data)
+	out, err := json.Marshal(map[string]any{
+		"mediaType":            "application/vnd.dev.sigstore.bundle.v0.3+json",
+		"verificationMaterial": map[string]any{"publicKey": map[string]any{"hint": ""}},
+		"messageSignature": map[string]any{
+			"messageDigest": map[string]any{"algorithm": "SHA2_256", "digest": base64.StdEncoding.EncodeToString(sum[:])},
+			"signature":     signature,
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// TestFeed: a checkout of the vendor's advisories counts for the vendor's images, file
+// by file, with a signature beside each.
+func TestFeed(t *testing.T) {
+	const commit = "00076d17aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+	other, err := testkit.SeededKey("somebody else's key")
+	if err != nil {
+		t.Fatal(err)
+	}
+	index, err := json.Marshal(map[string]any{"packages": []any{
+		map[string]any{"id": "pkg:deb/debian/glibc", "location": "pkg/deb/debian/glibc/glibc.vex.json"},
+		map[string]any{"id": "pkg:deb/debian/ncurses", "location": "../../../../etc/passwd"},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const ofImage, ofPackage = "vex/app/dhi-app.vex.json", "pkg/deb/debian/glibc/glibc.vex.json"
+	for _, tt := range []struct {
+		name   string
+		at     string
+		sign   func(w *world, data []byte) []byte // nil for no signature
+		unsign bool                               // the image's own index is not signed, so its name is not proven
+		want   report.DecisionStatus
+		says   string
+	}{
+		{"document_of_the_image", ofImage, func(w *world, data []byte) []byte { return sigstoreBundle(t, w.key, data) }, false, report.Suppressed, ""},
+		{"document_of_the_package", ofPackage, func(w *world, data []byte) []byte { return sigstoreBundle(t, w.key, data) }, false, report.Suppressed, ""},
+		{"document_of_another_image", "vex/python/dhi-python.vex.json", func(w *world, data []byte) []byte { return sigstoreBundle(t, w.key, data) }, false, report.Open, "has no document"},
+		{"no_signature", ofImage, nil, false, report.Open, "was not used"},
+		{"another_key", ofImage, func(_ *world, data []byte) []byte { return sigstoreBundle(t, other, data) }, false, report.Open, "was not used"},
+		{"signature_for_another_version", ofImage, func(w *world, data []byte) []byte { return sigstoreBundle(t, w.key, append(data, ' ')) }, false, report.Open, "another version"},
+		{"image_is_not_shown_to_be_the_vendors", ofImage, func(w *world, data []byte) []byte { return sigstoreBundle(t, w.key, data) }, true, report.Open, "neither the image nor its base"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			w := newWorld(t, testkit.RegistryOptions{})
+			img := w.image()
+			for i := range img.Platforms {
+				img.Platforms[i].Attestations = nil
+			}
+			if tt.unsign {
+				img.Key = nil
+			}
+			ref, _ := w.push(img)
+			root := filepath.Join(t.TempDir(), "feed")
+			data, err := json.Marshal(openVEX("not_affected"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			files := map[string][]byte{"index.json": index, tt.at: data, ".git/HEAD": []byte("ref: refs/heads/main\n"), ".git/packed-refs": []byte("# pack-refs\n" + commit + " refs/heads/main\n")}
+			if tt.sign != nil {
+				files[tt.at+".sig"] = tt.sign(w, data)
+			}
+			for name, content := range files {
+				name = filepath.Join(root, filepath.FromSlash(name))
+				if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+					t.Fatal(err)
+				}
+				if err := os.WriteFile(name, content, 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			code, r, text := w.verify(ref, "--vex-feed", root)
+			if r == nil {
+				t.Fatal(text)
+			}
+			d := finding(t, r, "CVE-2025-4802").Decision
+			if d.Status != tt.want {
+				t.Errorf("decision %+v, want %s\n%s", d, tt.want, text)
+			}
+			if tt.want == report.Suppressed {
+				must(t, code, r, text, fault.OK, report.Pass)
+				if s := d.Statement; s.Trust != report.TrustVerified || s.Signer == "" || !strings.Contains(d.Source, commit+" "+tt.at) {
+					t.Errorf("source %q, statement %+v", d.Source, s)
+				}
+			}
+			if all, _ := json.Marshal(r.Warnings); !strings.Contains(string(all), tt.says) {
+				t.Errorf("nothing says %q: %s", tt.says, all)
+			}
+		})
+	}
+}
+
+// TestPublishedFeed reads Docker's own document with Docker's own signature, offline.
+func TestPublishedFeed(t *testing.T) {
+	root := filepath.Join(realData, "dhi", "signed")
+	if _, err := os.Stat(root); err != nil {
+		t.Skip("the signed documents are not here")
+	}
+	for _, tt := range []struct {
+		name  string
+		keys  []string
+		state string
+		trust string
+	}{
+		{"dockers_key", []string{"--key", "dhi-2"}, "unused", report.TrustVerified},
+		{"without_dockers_key", nil, "rejected", report.TrustUnverified},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			w := newWorld(t, testkit.RegistryOptions{})
+			img := w.hardened()
+			img.Name = "dhi/alpine-base"
+			img.Platforms[0].Config.Config.Labels = testkit.Labels("dhi/alpine-base", "3.24", built)
+			ref, _ := w.pushTo("mirror/alpine-base", img)
+			_, r, text := w.verify(ref+":1.0", append([]string{"--vex-feed", root}, tt.keys...)...)
+			if r == nil || len(r.VEX.Documents) != 1 {
+				t.Fatalf("%s", text)
+			}
+			d := r.VEX.Documents[0]
+			if d.State != tt.state || d.Trust != tt.trust || (tt.state == "unused") != (d.Statements > 0 && strings.Contains(d.Signer, "dhi-2")) {
+				t.Errorf("document is %+v", d)
+			}
+		})
+	}
+}
