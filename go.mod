@@ -18,7 +18,7 @@ require (
 	github.com/go-chi/chi/v5 v5.3.0 // indirect
 	github.com/gofrs/flock v0.13.1 // indirect
 	github.com/mattn/go-shellwords v1.0.14 // indirect
-	github.com/rogpeppe/go-internal v1.16.0 // indirect
+	github.com/rogpeppe/go-internal v1.16.0
 	github.com/tonistiigi/go-csvvalue v0.0.0-20240814133006-030d3b2625d0 // indirect
 	github.com/xhit/go-str2duration/v2 v2.1.0 // indirect
 	go.uber.org/multierr v1.11.0 // indirect

@@ -237,7 +237,7 @@ func TestLocalAttestations(t *testing.T) {
 	must(t, code, r, text, fault.OK, report.Pass)
 	code, r, text = w.verify("oci-dir:"+layout, "--require", "dhi")
 	must(t, code, r, text, fault.OK, report.Pass)
-	if code, _, stderr := w.run("verify", ref, "--attestation", w.path("gone")); code != fault.Usage {
+	if code, _, stderr := w.run("verify", ref, "--attestation", w.path("gone"), "--report-dir", w.path("report")); code != fault.Usage {
 		t.Errorf("attestations that are not there: exit %d\n%s", code, stderr)
 	}
 }

@@ -163,7 +163,7 @@ func TestTimeout(t *testing.T) {
 			ref, b := w.push(w.image())
 			w.registry.Inject(tt.match(b), testkit.Delay(time.Minute), 0)
 			start := time.Now()
-			code, r, text := w.verify(ref, "--timeout", "2s", "--require", "dhi", "--fail-on-severity", "none")
+			code, r, text := w.verify(ref, "--timeout", "1s", "--require", "dhi", "--fail-on-severity", "none")
 			if d := time.Since(start); d > 15*time.Second {
 				t.Errorf("it took %s", d)
 			}
