@@ -54,7 +54,7 @@ func lintCommand(a *app) *cobra.Command {
 		},
 	}
 	bindNamed(cmd, "fail-on-severity", "fail-build", "lint-exclude", "hardened-bases", "report-dir", "sarif-file", "category", "config",
-		"registry-username", "registry-password-stdin", "registry-password-file", "plain-http", "ca-file", "timeout", "platform", "quiet", "verbose")
+		"registry-username", "registry-password-stdin", "registry-password-file", "plain-http", "ca-file", "timeout", "quiet", "verbose")
 	cmd.Flags().StringArrayVar(&flags.buildArgs, "build-arg", nil, "NAME=VALUE of an ARG, as of docker build")
 	cmd.Flags().StringArrayVar(&flags.env, "env", nil, "NAME=VALUE of a variable in Compose files, on top of .env")
 	cmd.Flags().BoolVar(&flags.fix, "fix", false, "Print the safe remedies as a unified diff")

@@ -91,7 +91,7 @@ func TestFailedChecksAreErrorsOnlyWhereThePolicySaysSo(t *testing.T) {
 
 func TestLint(t *testing.T) {
 	r := hardened()
-	r.Verdict = report.Verdict{Result: report.Fail, Reasons: []string{"1 finding at or above high"}}
+	r.Verdict = report.Verdict{Result: report.Fail, Reasons: []string{"1 finding at or above high", "1 could not decide"}}
 	r.Warnings = []report.Warning{{Stage: report.StageHarden, Message: "a variable has no value"}}
 	r.Stages = []report.Stage{{Name: report.StageHarden, State: report.Done, Reason: "2 files"}}
 	var b strings.Builder
@@ -105,6 +105,7 @@ b/Dockerfile:9: high: HIG-D005 USER last: root
 undecided: HIG-I020 Small: the sizes are not known
 warning: a variable has no value
 FAIL 1 finding at or above high
+and 1 could not decide
 Score 7/12. 28 of 32 checks passed, 3 failed, 1 could not decide.
 Looked at 2 files.
 `
@@ -112,7 +113,7 @@ Looked at 2 files.
 		t.Errorf("got:\n%s\nwant:\n%s", b.String(), want)
 	}
 	b.Reset()
-	if err := render.Lint(&b, r, render.LintOptions{Quiet: true}); err != nil || b.String() != "FAIL 1 finding at or above high\n" {
+	if err := render.Lint(&b, r, render.LintOptions{Quiet: true}); err != nil || b.String() != "FAIL 1 finding at or above high\nand 1 could not decide\n" {
 		t.Errorf("quiet: %q, %v", b.String(), err)
 	}
 }

@@ -36,7 +36,10 @@ func Lint(w io.Writer, r *report.Report, opt LintOptions) error {
 	if len(r.Verdict.Reasons) == 0 {
 		fmt.Fprintf(&b, "%s\n", verdict)
 	}
-	for _, reason := range r.Verdict.Reasons {
+	for i, reason := range r.Verdict.Reasons {
+		if i > 0 {
+			verdict = "and"
+		}
 		fmt.Fprintf(&b, "%s %s\n", verdict, plainLong(reason))
 	}
 	if !opt.Quiet {
