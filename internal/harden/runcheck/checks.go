@@ -60,7 +60,7 @@ var starts = &rule{
 	Check: check.Check{
 		ID: "HIG-R001", Title: "The container starts under hardened options", Kind: check.Container, Severity: report.High,
 		Why:        "An image that only starts with a writable root, as root or with capabilities is run that way.",
-		Remedy:     "Read its output: give it tmpfs for what it writes, or change what needs the privilege.",
+		Remedy:     "Read its output: give it tmpfs for what it writes, or change what needs the privilege. A tmpfs over a directory of the image may keep the mode of that directory (it does in some versions of runc): give it to the user in the image.",
 		References: check.References{CIS: []string{"5.4", "5.13", "5.26"}, NIST: []string{"4.4.3"}, OWASP: []string{"2", "3", "4", "8"}},
 		Bad:        `{"image": "example", "user": "65532:65532", "started": true, "running": false, "exitCode": 1, "log": ["Error: EROFS: read-only file system, mkdir 'profiles'"], "zombies": -1}`,
 		Good:       goodExample,
