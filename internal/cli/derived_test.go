@@ -196,6 +196,12 @@ func TestDerivedImage(t *testing.T) {
 					t.Errorf("no finding in %s", pkg)
 				}
 			}
+			if b := r.Subject.Base; b != nil && b.Verified > 0 {
+				again := []string{"attest", "verify", "--from", w.path("report"), "--key", w.path("key.pem")}
+				if code, stdout, stderr := w.run(again...); code != fault.OK && b.Verified == b.Attestations && tt.provenance == nil || !strings.Contains(stdout, b.Digest) {
+					t.Errorf("the saved evidence does not verify again: exit %d\n%s%s", code, stdout, stderr)
+				}
+			}
 			b := r.Subject.Base
 			if b == nil || b.Boundary != tt.boundary || !strings.Contains(b.Reason, tt.says) {
 				t.Errorf("base is %+v, want %s that says %q", b, tt.boundary, tt.says)

@@ -169,8 +169,15 @@ func (p *platform) attestBase(ctx context.Context, img *registry.Image, man *reg
 	b.Reason += fmt.Sprintf("; %d of its %s verified", b.Verified, count(b.Attestations, "attestation"))
 	p.ground.verified = res.Verified
 	for _, f := range res.Files {
-		f.Path = "attestations/base/" + strings.TrimPrefix(f.Path, "attestations/")
+		f.Path = report.FolderBase + "/" + f.Path
 		p.file(f)
+	}
+	for _, e := range res.Evidence {
+		e.Name = "base image: " + e.Name
+		if e.Path != "" {
+			e.Path = report.FolderBase + "/" + e.Path
+		}
+		p.evidence(e)
 	}
 	for _, w := range res.Warnings {
 		p.warn(report.StageAttest, "base image: "+w)

@@ -15,3 +15,7 @@ const (
 	// of equal evidence are equal.
 	FileTimings = "timings.json"
 )
+
+// FolderBase holds the evidence for the base image of a derived one, in the form of a
+// report directory of its own.
+const FolderBase = "base-image"
