@@ -129,6 +129,7 @@ func (a *app) runCheck(ctx context.Context, cfg *config.Config, ref string, opt 
 		p.FailOnCheck, rep.Policy.FailOnCheck = limit, string(limit)
 	}
 	pipeline.Score(rep)
+	rep.Score = nil // twelve items about an image and its files cannot be told from one container
 	rep.Verdict = policy.EvaluateChecks(rep.Canonical(), p)
 	rep = rep.Canonical()
 	a.code = exitCode(cfg, rep, nil)

@@ -61,8 +61,10 @@ func mdChecks(r *report.Report) section {
 		}
 	}
 	title := ""
-	if r.Score != nil && r.Compliance != nil {
+	if r.Score != nil {
 		title = "score " + word(r.Score.Card) + ", "
+	}
+	if r.Compliance != nil {
 		passed, applicable = r.Compliance.Passed, r.Compliance.Applicable()
 	}
 	s := section{tail: "\n", most: mostOther, more: moreRows}

@@ -91,11 +91,14 @@ func (t texter) outcomes(b *strings.Builder, state string) {
 
 // scoreLine sums up the checks, in one line for people; "" when there are none.
 func scoreLine(r *report.Report) string {
-	if r.Score == nil || r.Compliance == nil {
+	if r.Compliance == nil {
 		return ""
 	}
 	c := r.Compliance
-	text := fmt.Sprintf("Score %s. %d of %s passed", r.Score.Card, c.Passed, plural(c.Applicable(), "check"))
+	text := fmt.Sprintf("%d of %s passed", c.Passed, plural(c.Applicable(), "check"))
+	if r.Score != nil {
+		text = "Score " + r.Score.Card + ". " + text
+	}
 	if c.Failed > 0 {
 		text += fmt.Sprintf(", %d failed", c.Failed)
 	}
