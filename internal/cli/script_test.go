@@ -157,7 +157,7 @@ func TestSignal(t *testing.T) {
 	sent := time.Now()
 	err := cmd.Wait()
 	var exit *exec.ExitError
-	if !errors.As(err, &exit) || exit.ExitCode() != int(fault.Interrupted) || time.Since(sent) > 10*time.Second {
+	if !errors.As(err, &exit) || exit.ExitCode() != int(fault.Interrupted) || time.Since(sent) > 30*time.Second {
 		t.Errorf("%v after %s, want exit code 130\n%s", err, time.Since(sent), log.String())
 	}
 	if r := w.report(); r == nil || r.Verdict.Result != report.Error || stageOf(r, report.StagePull).State != report.Failed {

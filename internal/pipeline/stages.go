@@ -3,10 +3,12 @@ package pipeline
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
 	"github.com/imagegate/imagegate/internal/attest"
+	"github.com/imagegate/imagegate/internal/fault"
 	"github.com/imagegate/imagegate/internal/report"
 	"github.com/imagegate/imagegate/internal/sbom"
 	"github.com/imagegate/imagegate/internal/vuln"
@@ -129,7 +131,8 @@ func (p *platform) attestState(res *attest.Result) {
 		}
 		p.stage(report.StageAttest, report.Done, text)
 	case len(failed) > 0:
-		p.stage(report.StageAttest, report.Failed, strings.Join(failed, "; "))
+		p.fail(report.StageAttest, fault.New(fault.Unavailable, "",
+			"run imagegate attest list for every place that was asked: one may want a login of its own, or more time (timeout)", errors.New(strings.Join(failed, "; "))))
 	default:
 		p.stage(report.StageAttest, report.Missing, "no attestation was found in "+count(len(res.Probes), "place"))
 	}
