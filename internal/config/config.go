@@ -50,7 +50,8 @@ type Config struct {
 
 	BuilderID, BuildType, SourceURI, SourceRef string
 	SLSALevel                                  int
-	VSAVerifier                                string
+	VSAVerifier, VSAResource                   string
+	VSAMaxAge                                  time.Duration
 	VSALevels                                  []string
 
 	// SBOMSource is attested, extracted or both; MaxDrift is how many differences between

@@ -64,6 +64,10 @@ func Options() []Option {
 			Help: "SLSA Build level that must be reached; the level is that of a builder in the trust table, never one that a statement claims"},
 		{Name: "vsa-verifier", Kind: String, Group: "Trust", set: str(func(c *Config) *string { return &c.VSAVerifier }),
 			Help: "Glob over the verifier of the verification summary that must be there"},
+		{Name: "vsa-resource", Kind: String, Group: "Trust", set: str(func(c *Config) *string { return &c.VSAResource }),
+			Help: "Glob over the resource that the verification summary must be about"},
+		{Name: "vsa-max-age", Kind: Duration, Group: "Trust", set: duration(func(c *Config) *time.Duration { return &c.VSAMaxAge }),
+			Help: "Greatest age of the verification summary"},
 		{Name: "vsa-levels", Kind: List, Group: "Trust", set: list(func(c *Config) *[]string { return &c.VSALevels }),
 			Help: "Levels that the verification summary must have verified, such as SLSA_BUILD_LEVEL_3"},
 

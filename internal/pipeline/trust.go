@@ -139,8 +139,10 @@ func (p *platform) claims() {
 	if asked && !slices.Contains(opt.Require, "provenance") {
 		opt.Require = append(slices.Clone(opt.Require), "provenance")
 	}
-	if p.cfg.VSAVerifier != "" || len(p.cfg.VSALevels) > 0 {
-		opt.VSA = &claims.VSAPolicy{Verifier: p.cfg.VSAVerifier, Levels: p.cfg.VSALevels, Now: p.written()}
+	if p.cfg.VSAVerifier != "" || p.cfg.VSAResource != "" || p.cfg.VSAMaxAge > 0 || len(p.cfg.VSALevels) > 0 {
+		opt.VSA = &claims.VSAPolicy{
+			Verifier: p.cfg.VSAVerifier, Resource: p.cfg.VSAResource, Levels: p.cfg.VSALevels, MaxAge: p.cfg.VSAMaxAge, Now: p.written(),
+		}
 		if !slices.Contains(opt.Require, "vsa") {
 			opt.Require = append(slices.Clone(opt.Require), "vsa")
 		}
