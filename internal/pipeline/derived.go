@@ -291,5 +291,16 @@ func imageOf(uri, sha256 string) (string, bool) {
 	default:
 		return "", false
 	}
+	// Nothing but a repository of a registry: a name such as oci-dir:/… is read from the
+	// disk, and provenance has no business there.
+	host, _, _ := strings.Cut(name, "/")
+	_, port, hasPort := strings.Cut(host, ":")
+	if hasPort && (port == "" || strings.Trim(port, "0123456789") != "" || host == name) {
+		return "", false
+	}
+	hex, ok := strings.CutPrefix(digest, "sha256:")
+	if !ok || len(hex) != 64 || strings.Trim(hex, "0123456789abcdef") != "" {
+		return "", false
+	}
 	return name + "@" + digest, true
 }
