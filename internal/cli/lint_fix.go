@@ -2,7 +2,9 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"strings"
 
@@ -24,6 +26,10 @@ func (a *app) fix(ctx context.Context, paths []string, opt harden.Options, bases
 				if _, err := fmt.Fprint(a.Stdout, a.diff(p.Diff())); err != nil {
 					return fault.New(fault.Internal, "print the diff", "", err)
 				}
+				continue
+			}
+			if info, err := root.Lstat(p.Path); err == nil && info.Mode()&fs.ModeSymlink != 0 {
+				fmt.Fprintln(a.Stderr, render.Terminal("not changed: "+r.show(p.Path)+" is a link; lint --fix the file that it leads to"))
 				continue
 			}
 			if err := writePatch(root, p); err != nil {
@@ -65,7 +71,7 @@ func writePatch(root *os.Root, p harden.Patch) error {
 		return err
 	}
 	if string(now) != p.Before {
-		return fmt.Errorf("it changed while it was read")
+		return errors.New("it changed while it was read")
 	}
 	info, err := root.Stat(p.Path)
 	if err != nil {

@@ -143,6 +143,24 @@ func TestLintFollowsNoLinkOut(t *testing.T) {
 	}
 }
 
+// TestLintFollowsLinksWithin: a finding must not hide behind a link that a build follows.
+func TestLintFollowsLinksWithin(t *testing.T) {
+	w := checkout(t, map[string]string{"hidden/x.txt": "FROM python:3.13\nUSER root\n", ".dockerignore": ignored})
+	if err := os.Symlink("hidden/x.txt", w.path("Dockerfile")); err != nil {
+		t.Skip("no symbolic links here")
+	}
+	if err := os.Symlink("/etc/hostname", w.path("x.Dockerfile")); err != nil {
+		t.Fatal(err)
+	}
+	code, stdout, stderr := w.run("lint")
+	if code != fault.Policy || !strings.Contains(stdout, "Dockerfile:2: high: HIG-D005") {
+		t.Errorf("exit %d\n%s%s", code, stdout, stderr)
+	}
+	if !strings.Contains(stdout, "warning: x.Dockerfile is a link that was not followed") {
+		t.Errorf("the link that leads out is not told:\n%s", stdout)
+	}
+}
+
 func TestLintReport(t *testing.T) {
 	w := checkout(t, map[string]string{"svc/Dockerfile": "FROM python:3.13\nUSER root\n", ".dockerignore": ignored})
 	code, _, stderr := w.run("lint", "--report-dir", w.path("report"), "--sarif-file", w.path("out/lint.sarif"))
@@ -245,6 +263,18 @@ func TestLintFix(t *testing.T) {
 	}
 	if info, err := os.Stat("svc/Dockerfile"); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("the mode is %v, %v", info.Mode(), err)
+	}
+	if err := os.WriteFile("plain.txt", []byte(fixable), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink("plain.txt", "Dockerfile"); err != nil {
+		t.Skip("no symbolic links here")
+	}
+	if _, _, stderr := w.run("lint", "--fix", "--write", "Dockerfile"); !strings.Contains(stderr, "not changed: Dockerfile is a link") {
+		t.Errorf("a link: %s", stderr)
+	}
+	if err := os.Remove("Dockerfile"); err != nil {
+		t.Fatal(err)
 	}
 	if _, diff, _ := w.run("lint", "--fix"); diff != "" {
 		t.Errorf("there is more to fix:\n%s", diff)

@@ -29,6 +29,7 @@ type Base struct {
 // Bases lists the external images of the Dockerfiles and Compose files at paths, as of
 // [Lint], in order of place. Files that are refused have none.
 func Bases(ctx context.Context, fsys fs.FS, paths []string, opt Options) ([]Base, error) {
+	fsys = regular{fsys}
 	res, err := Lint(ctx, fsys, paths, opt)
 	if err != nil {
 		return nil, err

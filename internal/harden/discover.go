@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"maps"
 	"path"
@@ -20,6 +21,7 @@ type discovery struct {
 	opt     Options
 	kinds   map[string]check.Kind
 	exclude []string // clean patterns
+	warned  []string // links that were not followed
 	entries int
 }
 
@@ -119,7 +121,7 @@ func (d *discovery) add(ctx context.Context, name string) error {
 			}
 			return nil
 		}
-		if kind, ok := kindOf(p); ok && e.Type().IsRegular() {
+		if kind, ok := kindOf(p); ok && (e.Type().IsRegular() || d.linked(p, e)) {
 			if len(d.kinds) >= d.opt.MaxFiles {
 				return tooMany(d.opt.MaxFiles)
 			}
@@ -127,6 +129,20 @@ func (d *discovery) add(ctx context.Context, name string) error {
 		}
 		return nil
 	})
+}
+
+// linked says whether a symbolic link leads to a file. A build would follow it, and so
+// does a lint, as far as the file system lets it.
+func (d *discovery) linked(name string, e fs.DirEntry) bool {
+	if e.Type()&fs.ModeSymlink == 0 {
+		return false
+	}
+	info, err := fs.Stat(d.fsys, name)
+	if err != nil {
+		d.warned = append(d.warned, fmt.Sprintf("%s is a link that was not followed, and was not checked: %v", name, err))
+		return false
+	}
+	return info.Mode().IsRegular()
 }
 
 // sniff looks into a file whose name says nothing.

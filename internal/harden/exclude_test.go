@@ -48,8 +48,38 @@ func TestLintExclude(t *testing.T) {
 	}
 }
 
+// refusing is a file system that ends the test when an irregular file is opened: a real
+// pipe would wait for ever.
+type refusing struct {
+	fstest.MapFS
+	t *testing.T
+}
+
+func (r refusing) Open(name string) (fs.File, error) {
+	if f, ok := r.MapFS[name]; ok && f.Mode&fs.ModeType != 0 {
+		r.t.Errorf("%s was opened", name)
+		return nil, fs.ErrInvalid
+	}
+	return r.MapFS.Open(name)
+}
+
 func TestLintOpensNoPipe(t *testing.T) {
-	m := fstest.MapFS{"Dockerfile": {Mode: fs.ModeNamedPipe}}
+	pipe := &fstest.MapFile{Mode: fs.ModeNamedPipe}
+	beside := refusing{fstest.MapFS{
+		"Dockerfile": {Data: []byte("FROM scratch\n")}, ".dockerignore": pipe, "x.Dockerfile": pipe, "x.env": pipe, "base.yaml": pipe, ".env": pipe,
+		"compose.yaml":          {Data: []byte("services:\n  a:\n    image: a:1\n    env_file: [x.env]\n  b:\n    extends: {file: base.yaml, service: q}\ninclude: [base.yaml]\n")},
+		"compose.override.yaml": pipe,
+	}, t}
+	if _, err := harden.Lint(t.Context(), beside, nil, harden.Options{}); err != nil {
+		t.Error(err)
+	}
+	if _, err := harden.Fix(t.Context(), beside, nil, harden.Options{}, harden.FixOptions{}); err != nil {
+		t.Error(err)
+	}
+	if _, err := harden.Bases(t.Context(), beside, nil, harden.Options{}); err != nil {
+		t.Error(err)
+	}
+	m := fstest.MapFS{"Dockerfile": pipe}
 	if _, err := harden.Lint(t.Context(), m, []string{"Dockerfile"}, harden.Options{}); fault.CodeOf(err) != fault.Usage {
 		t.Errorf("%v, want a usage fault", err)
 	}

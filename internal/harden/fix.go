@@ -34,6 +34,7 @@ type FixOptions struct {
 // change after which a file would be refused, or fail a check that it passed, is left
 // out.
 func Fix(ctx context.Context, fsys fs.FS, paths []string, opt Options, fix FixOptions) ([]Patch, error) {
+	fsys = regular{fsys}
 	res, err := Lint(ctx, fsys, paths, opt)
 	if err != nil {
 		return nil, err

@@ -74,6 +74,7 @@ func Lint(ctx context.Context, fsys fs.FS, paths []string, opt Options) (*Result
 	if len(paths) == 0 {
 		paths = []string{"."}
 	}
+	fsys = regular{fsys}
 	d := &discovery{fsys: fsys, opt: opt, kinds: map[string]check.Kind{}}
 	if err := d.readExclude(); err != nil {
 		return nil, err
@@ -83,7 +84,7 @@ func Lint(ctx context.Context, fsys fs.FS, paths []string, opt Options) (*Result
 			return nil, err
 		}
 	}
-	res := &Result{Checks: []report.Check{}}
+	res := &Result{Checks: []report.Check{}, Warnings: d.warned}
 	l := &linter{ctx: ctx, fsys: fsys, opt: opt, res: res, done: map[string]bool{}}
 	for _, f := range d.sorted() {
 		if err := ctx.Err(); err != nil {
