@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"sync/atomic"
 	"time"
 )
 
@@ -209,3 +210,30 @@ func (a *answer) send(w http.ResponseWriter, part []byte, size int) {
 
 // abort makes the server close the connection: the way that net/http documents for it.
 func abort() { panic(http.ErrAbortHandler) }
+
+// Gather holds the answer to the first request of each match until one of every match
+// has come, so that on a machine of any speed all of them are in flight at one time. A
+// client that asks for one only after another never brings them together, and gets its
+// answers after patience. The function that is returned says whether they met.
+func (r *Registry) Gather(patience time.Duration, matches ...Match) (met func() bool) {
+	var came atomic.Int32
+	var late atomic.Bool
+	all := make(chan struct{})
+	for _, m := range matches {
+		r.Inject(m, func(w http.ResponseWriter, req *http.Request, next http.Handler) {
+			if int(came.Add(1)) == len(matches) {
+				close(all)
+			}
+			select {
+			case <-all:
+			case <-time.After(patience):
+				late.Store(true)
+			case <-req.Context().Done():
+				late.Store(true)
+				return
+			}
+			next.ServeHTTP(w, req)
+		}, 1)
+	}
+	return func() bool { return int(came.Load()) == len(matches) && !late.Load() }
+}

@@ -72,23 +72,6 @@ func (r *Registry) BlobGets() map[string]int {
 	return n
 }
 
-// Overlap reports whether some request for which a is true and some other for which b
-// is true were being answered at the same time.
-func (r *Registry) Overlap(a, b func(Request) bool) bool {
-	all := r.Requests()
-	for i, x := range all {
-		if !a(x) {
-			continue
-		}
-		for j, y := range all {
-			if i != j && b(y) && x.Start.Before(y.End) && y.Start.Before(x.End) {
-				return true
-			}
-		}
-	}
-	return false
-}
-
 // logged writes the request log. A request is in it from its first moment, so that a
 // client that has read its answer always finds itself counted.
 func (r *Registry) logged(next http.Handler) http.Handler {

@@ -85,37 +85,14 @@ func TestRequestLog(t *testing.T) {
 		t.Fatalf("an in-process push left %d requests in the log", n)
 	}
 	layer := b.Platforms[0].Layers[0]
-	vex := b.Platforms[0].Attestation(testkit.PredicateOpenVEX)
-	reg.Inject(testkit.Asks(testkit.KindBlob, layer.Digest().String()), testkit.Throttle(16, 20*time.Millisecond), 0)
-	done := make(chan error, 1)
-	go func() {
-		_, body, err := get(t, http.MethodGet, reg.URL()+"/v2/dhi/sample/blobs/"+layer.Digest().String())
-		if err == nil && !bytes.Equal(body, layer.Data) {
-			err = errors.New("the throttled layer differs")
-		}
-		done <- err
-	}()
-	isLayer := func(q testkit.Request) bool { return q.Reference == layer.Digest().String() }
-	for reg.Count(isLayer) == 0 { // the layer takes a good while once it has begun
-		time.Sleep(time.Millisecond)
-	}
-	if _, _, err := get(t, http.MethodGet, reg.URL()+"/v2/dhi/sample/manifests/"+vex.Manifest.Digest().String()); err != nil {
-		t.Fatal(err)
-	}
-	if err := <-done; err != nil {
-		t.Fatal(err)
+	if _, body, err := get(t, http.MethodGet, reg.URL()+"/v2/dhi/sample/blobs/"+layer.Digest().String()); err != nil || !bytes.Equal(body, layer.Data) {
+		t.Fatalf("the layer differs, %v", err)
 	}
 	if _, _, err := get(t, http.MethodGet, reg.URL()+"/v2/dhi/sample/manifests/none"); err != nil {
 		t.Fatal(err)
 	}
-	isVEX := func(q testkit.Request) bool { return q.Reference == vex.Manifest.Digest().String() }
+	isLayer := func(q testkit.Request) bool { return q.Reference == layer.Digest().String() }
 	isNone := func(q testkit.Request) bool { return q.Reference == "none" }
-	if !reg.Overlap(isLayer, isVEX) {
-		t.Error("Overlap missed the manifest that came during the layer")
-	}
-	if reg.Overlap(isLayer, isNone) {
-		t.Error("Overlap saw a request that came after the layer")
-	}
 	if got := reg.BlobGets()[layer.Digest().String()]; got != 1 {
 		t.Errorf("BlobGets = %d, want 1", got)
 	}
@@ -133,6 +110,38 @@ func TestRequestLog(t *testing.T) {
 	reg.ResetLog()
 	if n := len(reg.Requests()); n != 0 {
 		t.Errorf("%d requests after ResetLog", n)
+	}
+}
+
+func TestGather(t *testing.T) {
+	reg := start(t, testkit.RegistryOptions{})
+	b, err := sample(t).Push(t.Context(), reg.Repository("dhi/sample"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	layer := b.Platforms[0].Layers[0]
+	vex := b.Platforms[0].Attestation(testkit.PredicateOpenVEX).Manifest.Digest().String()
+	wantLayer, wantVEX := testkit.Asks(testkit.KindBlob, layer.Digest().String()), testkit.Asks(testkit.KindManifest, vex)
+	ask := func(path string) error {
+		_, _, err := get(t, http.MethodGet, reg.URL()+"/v2/dhi/sample/"+path)
+		return err
+	}
+	askLayer := func() error { return ask("blobs/" + layer.Digest().String()) }
+	askVEX := func() error { return ask("manifests/" + vex) }
+
+	met := reg.Gather(time.Minute, wantLayer, wantVEX)
+	if met() {
+		t.Error("they met before they came")
+	}
+	done := make(chan error, 1)
+	go func() { done <- askLayer() }()
+	if err := errors.Join(askVEX(), <-done); err != nil || !met() {
+		t.Errorf("side by side: met %t, %v", met(), err)
+	}
+
+	met = reg.Gather(time.Millisecond, wantLayer, wantVEX)
+	if err := errors.Join(askLayer(), askVEX()); err != nil || met() {
+		t.Errorf("one after the other: met %t, %v", met(), err)
 	}
 }
 
