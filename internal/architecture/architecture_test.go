@@ -45,6 +45,7 @@ func floorPlan() map[string]room {
 			internal: []string{"fault"},
 			outside:  []string{"go.yaml.in/yaml"},
 		},
+		"fetch": {},
 		"registry": {
 			internal: []string{"fault"},
 			outside:  []string{ggcr},
@@ -65,7 +66,7 @@ func floorPlan() map[string]room {
 			},
 		},
 		"vuln": {
-			internal: []string{"report", "fault"},
+			internal: []string{"report", "fault", "fetch"},
 			outside:  []string{"github.com/anchore", "github.com/spf13/afero", "gorm.io/gorm", "github.com/klauspost/compress", "github.com/knqyf263", "golang.org/x/mod"},
 		},
 		"vex": {

@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/afero"
 
 	"github.com/imagegate/imagegate/internal/fault"
+	"github.com/imagegate/imagegate/internal/fetch"
 )
 
 const (
@@ -109,7 +110,7 @@ func sumFile(ctx context.Context, path string, limit int64) (string, error) {
 	}
 	defer f.Close()
 	sum := sha256.New()
-	if _, err := io.Copy(sum, contextReader{ctx, &boundedReader{r: f, left: limit, limit: limit}}); err != nil {
+	if _, err := io.Copy(sum, contextReader{ctx, fetch.Bounded(f, limit)}); err != nil {
 		return "", err
 	}
 	return "sha256:" + hex.EncodeToString(sum.Sum(nil)), nil

@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/afero"
 
 	"github.com/imagegate/imagegate/internal/fault"
+	"github.com/imagegate/imagegate/internal/fetch"
 	"github.com/imagegate/imagegate/internal/report"
 )
 
@@ -31,8 +32,9 @@ import (
 // directory see all of it or nothing. What lies there is checked on each use: against
 // damage, that is, and not against somebody who may write to the cache.
 type store struct {
-	opt  DBOptions
-	root string
+	opt    DBOptions
+	client *fetch.Client
+	root   string
 	// temporary is true when the root goes away with the database.
 	temporary bool
 }
@@ -44,7 +46,8 @@ const (
 
 func newStore(opt DBOptions) (*store, error) {
 	const op = "open cache of vulnerability databases"
-	s := &store{opt: opt}
+	s := &store{opt: opt, client: fetch.New(fetch.Options{Transport: opt.Transport, RootCAs: opt.RootCAs,
+		UserAgent: opt.UserAgent, RetryWait: opt.RetryWait, Logger: opt.Logger})}
 	dir := opt.CacheDir
 	var err error
 	if dir == "" {

@@ -16,6 +16,8 @@ import (
 
 	v6 "github.com/anchore/grype/grype/db/v6"
 	"github.com/klauspost/compress/zstd"
+
+	"github.com/imagegate/imagegate/internal/fetch"
 )
 
 const (
@@ -73,7 +75,7 @@ func unpackKind(in *bufio.Reader, to string, limit int64) error {
 
 func unpackTar(r io.Reader, to string, limit int64) error {
 	// What is skipped is decompressed too, so the bound is on all of it.
-	bounded := &boundedReader{r: r, left: limit + maxEntries*1024, limit: limit}
+	bounded := fetch.Bounded(r, limit+maxEntries*1024)
 	t := tar.NewReader(bounded)
 	found := false
 	for n := 0; ; n++ {
@@ -110,28 +112,8 @@ func writeFile(to string, r io.Reader, limit int64) error {
 	if err != nil {
 		return err
 	}
-	_, err = io.Copy(f, &boundedReader{r: r, left: limit, limit: limit})
+	_, err = io.Copy(f, fetch.Bounded(r, limit))
 	return errors.Join(err, f.Close())
-}
-
-// errTooLarge is the error of a read past its limit.
-var errTooLarge = errors.New("too large")
-
-// boundedReader fails at the first byte past its limit, where io.LimitReader would end.
-type boundedReader struct {
-	r           io.Reader
-	left, limit int64
-}
-
-func (b *boundedReader) Read(p []byte) (int, error) {
-	if int64(len(p)) > b.left+1 {
-		p = p[:b.left+1]
-	}
-	n, err := b.r.Read(p)
-	if b.left -= int64(n); b.left < 0 {
-		return 0, fmt.Errorf("%w: more than %d bytes", errTooLarge, b.limit)
-	}
-	return n, err
 }
 
 // contextReader ends a long read with its context.
@@ -159,5 +141,5 @@ func readSmall(name string) ([]byte, error) {
 		return nil, err
 	}
 	defer f.Close()
-	return io.ReadAll(&boundedReader{r: f, left: maxSmall, limit: maxSmall})
+	return io.ReadAll(fetch.Bounded(f, maxSmall))
 }

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/url"
 	"os"
 	"path"
@@ -18,6 +17,7 @@ import (
 	"github.com/anchore/grype/grype/db/v6/distribution"
 
 	"github.com/imagegate/imagegate/internal/fault"
+	"github.com/imagegate/imagegate/internal/fetch"
 )
 
 const (
@@ -32,7 +32,7 @@ func (s *store) published(ctx context.Context) (*DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	last := s.last(redact(listing))
+	last := s.last(fetch.Redact(listing))
 	have := s.cached(last)
 	if s.opt.NoUpdate {
 		if have == nil {
@@ -58,17 +58,16 @@ func (s *store) published(ctx context.Context) (*DB, error) {
 	if note != "" {
 		have.addReason(note)
 	}
-	s.remember(pointer{Source: redact(listing), Checksum: checksum, Checked: s.opt.Now})
+	s.remember(pointer{Source: fetch.Redact(listing), Checksum: checksum, Checked: s.opt.Now})
 	return have, nil
 }
 
 // newest asks for the newest database and imports it when it is newer than have; newer
 // is nil when have is it.
 func (s *store) newest(ctx context.Context, listing *url.URL, have *DB) (newer *DB, checksum, note string, err error) {
-	f := newFetcher(s.opt)
-	doc, err := f.latest(ctx, listing)
+	doc, err := s.latest(ctx, listing)
 	if err != nil {
-		return nil, "", "", fmt.Errorf("read listing %s: %w", redact(listing), err)
+		return nil, "", "", fmt.Errorf("read listing %s: %w", fetch.Redact(listing), err)
 	}
 	switch doc.Status {
 	case distribution.StatusDeprecated:
@@ -83,7 +82,7 @@ func (s *store) newest(ctx context.Context, listing *url.URL, have *DB) (newer *
 	archive := *listing
 	archive.Path = path.Join(path.Dir(listing.Path), path.Base(doc.Path))
 	archive.RawPath = ""
-	d, _, err := s.fetch(ctx, f, &archive, doc.Checksum, "")
+	d, _, err := s.fetch(ctx, &archive, doc.Checksum, "")
 	if err != nil {
 		return nil, "", "", err
 	}
@@ -91,14 +90,14 @@ func (s *store) newest(ctx context.Context, listing *url.URL, have *DB) (newer *
 }
 
 // latest reads the listing. What it names is checked later by its checksum.
-func (f *fetcher) latest(ctx context.Context, u *url.URL) (*distribution.LatestDocument, error) {
-	var body bytes.Buffer
-	ctx, cancel := context.WithTimeout(ctx, min(f.opt.Timeout, 30*time.Second))
+func (s *store) latest(ctx context.Context, u *url.URL) (*distribution.LatestDocument, error) {
+	ctx, cancel := context.WithTimeout(ctx, min(s.opt.Timeout, 30*time.Second))
 	defer cancel()
-	if _, _, err := f.get(ctx, u, "", maxSmall, func() (io.Writer, error) { body.Reset(); return &body, nil }); err != nil {
+	body, err := s.client.Bytes(ctx, u, maxSmall)
+	if err != nil {
 		return nil, err
 	}
-	return parseListing(&body)
+	return parseListing(bytes.NewReader(body))
 }
 
 func parseListing(r io.Reader) (*distribution.LatestDocument, error) {
@@ -121,23 +120,23 @@ func parseListing(r io.Reader) (*distribution.LatestDocument, error) {
 // fetch downloads the archive at u, imports it and opens it. want is its checksum, ""
 // when nobody knows it. Given the tag of an earlier download it returns nothing when
 // that is still the newest.
-func (s *store) fetch(ctx context.Context, f *fetcher, u *url.URL, want, known string) (d *DB, tag string, err error) {
+func (s *store) fetch(ctx context.Context, u *url.URL, want, known string) (d *DB, tag string, err error) {
 	tmp, err := s.scratch()
 	if err != nil {
 		return nil, "", err
 	}
 	defer s.remove(tmp)
 	name := filepath.Join(tmp, "archive")
-	got, tag, fresh, err := f.download(ctx, u, known, name)
+	got, tag, fresh, err := s.download(ctx, u, known, name)
 	switch {
 	case err != nil:
-		return nil, "", fmt.Errorf("download %s: %w", redact(u), err)
+		return nil, "", fmt.Errorf("download %s: %w", fetch.Redact(u), err)
 	case !fresh:
 		return nil, tag, nil
 	case want != "" && got != want:
-		return nil, "", fmt.Errorf("download %s: its checksum is %s, want %s", redact(u), got, want)
+		return nil, "", fmt.Errorf("download %s: its checksum is %s, want %s", fetch.Redact(u), got, want)
 	}
-	d, err = s.imported(ctx, name, got, redact(u))
+	d, err = s.imported(ctx, name, got, fetch.Redact(u))
 	return d, tag, err
 }
 
@@ -157,26 +156,26 @@ func (s *store) fromURL(ctx context.Context, raw string) (*DB, error) {
 	switch {
 	case want != "" && !isChecksum(want):
 		return nil, fault.Usagef(op, "write ?checksum=sha256: and 64 lower-case digits", "checksum %.80q cannot be used", want)
-	case want == "" && u.Scheme == "http" && !loopback(u.Hostname()):
-		return nil, fault.Usagef(op, "use https, or add ?checksum=sha256:…", "nothing protects the database at %s on its way", redact(u))
+	case want == "" && u.Scheme == "http" && !fetch.Loopback(u.Hostname()):
+		return nil, fault.Usagef(op, "use https, or add ?checksum=sha256:…", "nothing protects the database at %s on its way", fetch.Redact(u))
 	}
-	last := s.last(redact(u))
+	last := s.last(fetch.Redact(u))
 	if want != "" && last.Checksum != want {
-		last = pointer{Source: redact(u), Checksum: want}
+		last = pointer{Source: fetch.Redact(u), Checksum: want}
 	}
 	have := s.cached(last)
 	if have != nil && (want != "" || s.opt.NoUpdate) {
 		return have, nil
 	}
 	if s.opt.NoUpdate {
-		return nil, fault.Unavailablef(op, updateHint, "updates are off and the cache does not hold %s", redact(u))
+		return nil, fault.Unavailablef(op, updateHint, "updates are off and the cache does not hold %s", fetch.Redact(u))
 	}
 	if have == nil {
 		last.ETag = ""
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.opt.Timeout)
 	defer cancel()
-	d, tag, err := s.fetch(ctx, newFetcher(s.opt), u, want, last.ETag)
+	d, tag, err := s.fetch(ctx, u, want, last.ETag)
 	if err != nil {
 		return s.fallBack(have, err)
 	}
@@ -185,7 +184,7 @@ func (s *store) fromURL(ctx context.Context, raw string) (*DB, error) {
 	} else if have != nil {
 		have.closeReader()
 	}
-	s.remember(pointer{Source: redact(u), Checksum: d.status.Checksum, ETag: tag, Checked: s.opt.Now})
+	s.remember(pointer{Source: fetch.Redact(u), Checksum: d.status.Checksum, ETag: tag, Checked: s.opt.Now})
 	return d, nil
 }
 
@@ -236,8 +235,8 @@ func listingURL(raw string) (*url.URL, error) {
 	if !strings.HasSuffix(u.Path, ".json") {
 		u.Path = path.Join("/", u.Path, fmt.Sprintf("v%d", v6.ModelVersion), distribution.LatestFileName)
 	}
-	if u.Scheme == "http" && !loopback(u.Hostname()) {
-		return nil, fault.Usagef(updateOp, "use https", "nothing protects the listing at %s on its way", redact(u))
+	if u.Scheme == "http" && !fetch.Loopback(u.Hostname()) {
+		return nil, fault.Usagef(updateOp, "use https", "nothing protects the listing at %s on its way", fetch.Redact(u))
 	}
 	return u, nil
 }
@@ -245,15 +244,10 @@ func listingURL(raw string) (*url.URL, error) {
 func parseURL(op, raw string) (*url.URL, error) {
 	u, err := url.Parse(raw)
 	if err != nil {
-		return nil, fault.New(fault.Usage, op, "check the URL", withoutURL(err))
+		return nil, fault.New(fault.Usage, op, "check the URL", fetch.WithoutURL(err))
 	}
 	if (u.Scheme != "https" && u.Scheme != "http") || u.Host == "" {
-		return nil, fault.Usagef(op, "give a path, or a URL that starts with https://", "%q is not the URL of a database", redact(u))
+		return nil, fault.Usagef(op, "give a path, or a URL that starts with https://", "%q is not the URL of a database", fetch.Redact(u))
 	}
 	return u, nil
-}
-
-func loopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
 }

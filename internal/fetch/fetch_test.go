@@ -1,0 +1,111 @@
+package fetch
+
+import (
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+)
+
+// serve answers the requests one after the other with these handlers, the last of them
+// for ever, and returns the server's URL and the number of requests so far.
+func serve(t *testing.T, answers ...http.HandlerFunc) (*url.URL, func() int) {
+	t.Helper()
+	n := 0
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		answer := answers[min(n, len(answers)-1)]
+		n++
+		answer(w, req)
+	}))
+	t.Cleanup(s.Close)
+	u, err := url.Parse(s.URL + "/file?token=hunter2")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return u, func() int { return n }
+}
+
+func text(s string) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(s)) }
+}
+
+func status(code int) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(code) }
+}
+
+func broken(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Length", "40")
+	_, _ = w.Write([]byte("half"))
+}
+
+func TestBytes(t *testing.T) {
+	for _, tt := range []struct {
+		name    string
+		answers []http.HandlerFunc
+		want    string
+		code    int // of a StatusError, 0 for another error or none
+		large   bool
+		asked   int
+	}{
+		{"first_try", []http.HandlerFunc{text("content")}, "content", 0, false, 1},
+		{"overloaded_once", []http.HandlerFunc{status(503), text("content")}, "content", 0, false, 2},
+		{"rate_limited_once", []http.HandlerFunc{status(429), text("content")}, "content", 0, false, 2},
+		{"connection_breaks_once", []http.HandlerFunc{broken, text("content")}, "content", 0, false, 2},
+		{"overloaded", []http.HandlerFunc{status(500)}, "", 500, false, attempts},
+		{"not_there", []http.HandlerFunc{status(404)}, "", 404, false, 1},
+		{"refused", []http.HandlerFunc{status(403)}, "", 403, false, 1},
+		{"as_large_as_allowed", []http.HandlerFunc{text(strings.Repeat("x", 50))}, strings.Repeat("x", 50), 0, false, 1},
+		{"announced_too_large", []http.HandlerFunc{text(strings.Repeat("x", 51))}, "", 0, true, 1},
+		{"too_large_in_pieces", []http.HandlerFunc{func(w http.ResponseWriter, _ *http.Request) {
+			for range 100 {
+				_, _ = w.Write([]byte("piece"))
+				_ = http.NewResponseController(w).Flush()
+			}
+		}}, "", 0, true, 1},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			u, asked := serve(t, tt.answers...)
+			got, err := New(Options{RetryWait: time.Microsecond}).Bytes(t.Context(), u, 50)
+			var s *StatusError
+			switch {
+			case errors.As(err, &s) != (tt.code != 0) || s != nil && s.Code != tt.code,
+				errors.Is(err, ErrTooLarge) != tt.large, (err == nil) != (tt.want != ""):
+				t.Errorf("err = %v", err)
+			case string(got) != tt.want:
+				t.Errorf("got %q, want %q", got, tt.want)
+			}
+			if asked() != tt.asked {
+				t.Errorf("asked %d times, want %d", asked(), tt.asked)
+			}
+		})
+	}
+}
+
+func TestErrorsKeepSecrets(t *testing.T) {
+	u, _ := serve(t, text(""))
+	u.Host, u.User = "127.0.0.1:1", url.UserPassword("me", "hunter2")
+	_, err := New(Options{RetryWait: time.Microsecond}).Bytes(t.Context(), u, 10)
+	if err == nil || strings.Contains(err.Error(), "hunter2") {
+		t.Errorf("err = %v", err)
+	}
+	if got := Redact(u); got != "http://127.0.0.1:1/file" {
+		t.Errorf("Redact = %q", got)
+	}
+}
+
+func TestNoRedirectToHTTP(t *testing.T) {
+	plain, asked := serve(t, text("content"))
+	s := httptest.NewTLSServer(http.RedirectHandler(plain.String(), http.StatusFound))
+	defer s.Close()
+	u, err := url.Parse(s.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = New(Options{Transport: s.Client().Transport, RetryWait: time.Microsecond}).Bytes(t.Context(), u, 10)
+	if err == nil || !strings.Contains(err.Error(), "from https to http") || asked() != 0 {
+		t.Errorf("err = %v, the other server was asked %d times", err, asked())
+	}
+}
