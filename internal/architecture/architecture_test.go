@@ -29,7 +29,7 @@ const anyLibrary = "*"
 
 var (
 	ggcr   = "github.com/google/go-containerregistry"
-	stages = []string{"registry", "image", "sbom", "attest", "vuln", "vex", "harden", "policy"}
+	stages = []string{"registry", "feed", "image", "sbom", "attest", "vuln", "vex", "harden", "policy"}
 	plan   = floorPlan()
 	xlibs  = []string{"golang.org/x/sync", "golang.org/x/text", "golang.org/x/sys", "golang.org/x/term"}
 )
@@ -46,6 +46,10 @@ func floorPlan() map[string]room {
 			outside:  []string{"go.yaml.in/yaml"},
 		},
 		"fetch": {},
+		"feed": {
+			internal: []string{"fault", "fetch"},
+			outside:  []string{"github.com/go-git/go-git"},
+		},
 		"registry": {
 			internal: []string{"fault"},
 			outside:  []string{ggcr},
@@ -81,7 +85,7 @@ func floorPlan() map[string]room {
 		"render":  {internal: []string{"report"}},
 		"publish": {internal: []string{"report", "fault", "actions"}},
 		"pipeline": {
-			internal: append([]string{"config", "report", "fault"}, stages...),
+			internal: append([]string{"config", "report", "fault", "fetch"}, stages...),
 			outside:  []string{ggcr + "/pkg/v1"},
 		},
 		"testkit": {

@@ -3,9 +3,13 @@ package cli_test
 import (
 	"crypto/sha256"
 	"encoding/base64"
+	"encoding/hex"
 	"encoding/json"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -96,24 +100,62 @@ func TestFeed(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			code, r, text := w.verify(ref, "--vex-feed", root)
-			if r == nil {
-				t.Fatal(text)
-			}
-			d := finding(t, r, "CVE-2025-4802").Decision
-			if d.Status != tt.want {
-				t.Errorf("decision %+v, want %s\n%s", d, tt.want, text)
-			}
-			if tt.want == report.Suppressed {
-				must(t, code, r, text, fault.OK, report.Pass)
-				if s := d.Statement; s.Trust != report.TrustVerified || s.Signer == "" || !strings.Contains(d.Source, commit+" "+tt.at) {
-					t.Errorf("source %q, statement %+v", d.Source, s)
+			server := httptest.NewServer(http.StripPrefix("/"+commit, http.FileServer(http.Dir(root))))
+			defer server.Close()
+			for _, location := range []string{root, server.URL + "/" + commit} {
+				code, r, text := w.verify(ref, "--vex-feed", location)
+				if r == nil {
+					t.Fatal(text)
+				}
+				d := finding(t, r, "CVE-2025-4802").Decision
+				if d.Status != tt.want {
+					t.Errorf("%s: decision %+v, want %s\n%s", location, d, tt.want, text)
+				}
+				if tt.want == report.Suppressed {
+					must(t, code, r, text, fault.OK, report.Pass)
+					if s := d.Statement; s.Trust != report.TrustVerified || s.Signer == "" || !strings.Contains(d.Source, commit+" "+tt.at) {
+						t.Errorf("%s: source %q, statement %+v", location, d.Source, s)
+					}
+					w.verifyKept(data)
+				}
+				if all, _ := json.Marshal(r.Warnings); !strings.Contains(string(all), tt.says) {
+					t.Errorf("%s: nothing says %q: %s", location, tt.says, all)
 				}
 			}
-			if all, _ := json.Marshal(r.Warnings); !strings.Contains(string(all), tt.says) {
-				t.Errorf("nothing says %q: %s", tt.says, all)
-			}
 		})
+	}
+}
+
+// verifyKept verifies the feed's document once more, from the report directory.
+func (w *world) verifyKept(document []byte) {
+	w.t.Helper()
+	sum := sha256.Sum256(document)
+	kept := filepath.Join(w.path("report"), "feed", hex.EncodeToString(sum[:])+".json")
+	if code, _, text := w.run("attest", "verify-bundle", "--key", w.path("key.pem"), "--bundle", kept+".sig", kept); code != fault.OK {
+		w.t.Errorf("the kept document: exit %d\n%s", code, text)
+	}
+}
+
+// TestFeedThatIsNotThere: a folder that is not there is a mistake; a server that does
+// not answer leaves findings open, and the report says so.
+func TestFeedThatIsNotThere(t *testing.T) {
+	w := newWorld(t, testkit.RegistryOptions{})
+	ref, _ := w.push(w.image())
+	if code, _, text := w.verify(ref, "--vex-feed", filepath.Join(t.TempDir(), "none")); code != fault.Usage || !strings.Contains(text, "hint: give the folder of a checkout") {
+		t.Errorf("no folder: exit %d\n%s", code, text)
+	}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "no", http.StatusForbidden) }))
+	defer server.Close()
+	code, r, text := w.verify(ref, "--vex-feed", server.URL+"/advisories")
+	must(t, code, r, text, fault.OK, report.Pass)
+	all, err := json.Marshal(r.Warnings)
+	if err != nil || !strings.Contains(string(all), "/advisories was not used") || !strings.Contains(string(all), "403 Forbidden") {
+		t.Errorf("no warning says that the feed was not read: %s, %v", all, err)
+	}
+	if !slices.ContainsFunc(r.VEX.Documents, func(d report.VEXDocument) bool {
+		return d.State == "rejected" && d.Source == server.URL+"/advisories" && strings.Contains(d.Reason, "403 Forbidden")
+	}) {
+		t.Errorf("the ledger does not have the feed: %+v", r.VEX.Documents)
 	}
 }
 

@@ -74,7 +74,7 @@ func Options() []Option {
 		{Name: "vex", Kind: List, Group: "VEX", set: list(func(c *Config) *[]string { return &c.VEX }),
 			Help: "OpenVEX, CSAF or CycloneDX file, folder or glob that may suppress findings on your word; a folder .vex in the working directory counts as named too"},
 		{Name: "vex-feed", Kind: List, Group: "VEX", set: list(func(c *Config) *[]string { return &c.VEXFeeds }),
-			Help: "Checkout of a vendor's advisories repository (DHI's layout, or index.json of the VEX Repository Specification); its documents count with the vendor's signature beside them, for the vendor's images only"},
+			Help: "Vendor's advisories repository: a checkout, https://github.com/OWNER/NAME with @ and a branch or commit, or another URL of its files (DHI's layout, or index.json of the VEX Repository Specification); its documents count with the vendor's signature beside them, for the vendor's images only"},
 		{Name: "vex-policy", Kind: String, Default: VEXVerified, Values: []string{VEXVerified, VEXAny, VEXOff}, Group: "VEX", set: str(func(c *Config) *string { return &c.VEXPolicy }),
 			Help: "verified: only verified attestations and files that you name may suppress; any: unverified attestations too; off: nothing may"},
 		{Name: "vex-unversioned", Kind: String, Default: VEXStrict, Values: []string{VEXStrict, VEXOwnImage, VEXAnyProduct}, Group: "VEX", set: str(func(c *Config) *string { return &c.VEXUnversioned }),

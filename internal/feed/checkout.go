@@ -1,36 +1,58 @@
-package pipeline
+package feed
 
 import (
+	"context"
+	"fmt"
 	"io/fs"
 	"path/filepath"
 	"strings"
 )
 
-// commitOf is the commit that a checkout is at; "" for a folder that is no checkout.
-func (p *platform) commitOf(root string) string {
+// checkout is a repository on disk.
+type checkout struct {
+	root     string
+	readFile func(string) ([]byte, error)
+	limit    int64
+}
+
+func (c *checkout) read(_ context.Context, name string) ([]byte, error) {
+	if !local(name) {
+		return nil, fmt.Errorf("%.200q is no path in a repository", name)
+	}
+	data, err := c.readFile(filepath.Join(c.root, filepath.FromSlash(name)))
+	if err == nil && int64(len(data)) > c.limit {
+		return nil, fmt.Errorf("%d bytes, at most %d are read", len(data), c.limit)
+	}
+	return data, err
+}
+
+// pin reads the commit that the checkout is at (gitrepository-layout, "HEAD"); "" for a
+// folder that is no checkout. A worktree and a submodule keep it elsewhere, and so do
+// reftables: nothing is told then.
+func (c *checkout) pin(context.Context) (string, error) {
 	const most = 4096
-	git := filepath.Join(root, ".git")
-	head, err := p.deps.ReadFile(filepath.Join(git, "HEAD"))
+	git := filepath.Join(c.root, ".git")
+	head, err := c.readFile(filepath.Join(git, "HEAD"))
 	if err != nil || len(head) > most {
-		return ""
+		return "", nil
 	}
 	text := strings.TrimSpace(string(head))
 	if ref, ok := strings.CutPrefix(text, "ref: "); ok {
 		if !fs.ValidPath(ref) {
-			return ""
+			return "", nil
 		}
-		data, err := p.deps.ReadFile(filepath.Join(git, filepath.FromSlash(ref)))
+		data, err := c.readFile(filepath.Join(git, filepath.FromSlash(ref)))
 		if err != nil {
-			return p.packedRef(git, ref)
+			return c.packedRef(git, ref), nil
 		}
 		text = strings.TrimSpace(string(data))
 	}
-	return commitID(text)
+	return commitID(text), nil
 }
 
 // packedRef finds a branch that git keeps in one file with others.
-func (p *platform) packedRef(git, ref string) string {
-	data, err := p.deps.ReadFile(filepath.Join(git, "packed-refs"))
+func (c *checkout) packedRef(git, ref string) string {
+	data, err := c.readFile(filepath.Join(git, "packed-refs"))
 	if err != nil {
 		return ""
 	}

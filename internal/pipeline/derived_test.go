@@ -2,7 +2,6 @@ package pipeline
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 	"testing"
 )
@@ -56,14 +55,8 @@ func FuzzMaterials(f *testing.F) {
 	})
 }
 
-// FuzzFeedText holds what is read of a feed's bundle and checkout to its form.
-func FuzzFeedText(f *testing.F) {
-	f.Add([]byte(`{"messageSignature":{"messageDigest":{"algorithm":"SHA2_256","digest":"AAAA"}}}`), "ref: refs/heads/main")
-	f.Add([]byte(`{}`), strings.Repeat("a", 40))
-	f.Fuzz(func(t *testing.T, bundle []byte, text string) {
-		_ = messageDigest(bundle)
-		if id := commitID(text); id != "" && (id != text || !slices.Contains([]int{40, 64}, len(id))) {
-			t.Errorf("commit %q of %q", id, text)
-		}
-	})
+// FuzzMessageDigest holds what is read of a feed's bundle to its form.
+func FuzzMessageDigest(f *testing.F) {
+	f.Add([]byte(`{"messageSignature":{"messageDigest":{"algorithm":"SHA2_256","digest":"AAAA"}}}`))
+	f.Fuzz(func(_ *testing.T, bundle []byte) { _ = messageDigest(bundle) })
 }

@@ -6,27 +6,21 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"net/url"
-	"path"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/imagegate/imagegate/internal/attest"
+	"github.com/imagegate/imagegate/internal/config"
 	"github.com/imagegate/imagegate/internal/fault"
+	"github.com/imagegate/imagegate/internal/feed"
+	"github.com/imagegate/imagegate/internal/fetch"
 	"github.com/imagegate/imagegate/internal/report"
 	"github.com/imagegate/imagegate/internal/vex"
 )
-
-// A feed is a checkout of a vendor's advisories repository: one document for each image
-// (vex/NAME/dhi-NAME.vex.json), and one for each package, found by index.json (VEX
-// Repository Specification). Each has a detached signature beside it. Nothing of it
-// counts without that, and then only for images of the vendor.
 
 // dhiRegistry is where the images live that Docker's feed speaks of.
 const dhiRegistry = "dhi.io/"
@@ -45,44 +39,95 @@ func (f feedFile) Digest() string      { return f.digest }
 func (f feedFile) Signer() string      { return f.signer }
 func (f feedFile) SignedAt() time.Time { return f.at }
 
+// lazyFeed is a feed whose commit and index are read in the background from the start
+// of the run.
+type lazyFeed struct {
+	*feed.Feed
+	done chan struct{}
+	err  error
+}
+
+// openFeeds opens what vex-feed names. A location that cannot be one is told before
+// anything is asked for.
+func (r *run) openFeeds(in *inputs) ([]*lazyFeed, error) {
+	if !r.want.VEX || r.cfg.VEXPolicy == config.VEXOff {
+		return nil, nil
+	}
+	client := fetch.New(fetch.Options{RootCAs: in.roots, UserAgent: r.deps.Tool.Name + "/" + r.deps.Tool.Version, Logger: r.deps.Logger})
+	out := make([]*lazyFeed, 0, len(r.cfg.VEXFeeds))
+	for _, location := range r.cfg.VEXFeeds {
+		f, err := feed.Open(location, feed.Options{ReadFile: r.deps.ReadFile, Client: client})
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, &lazyFeed{Feed: f, done: make(chan struct{})})
+	}
+	return out, nil
+}
+
+// pin starts to read commit and index.
+func (l *lazyFeed) pin(ctx context.Context) {
+	go func() {
+		defer close(l.done)
+		l.err = l.Pin(ctx)
+	}()
+}
+
+// wait returns once commit and index are there, or cannot be had.
+func (l *lazyFeed) wait(ctx context.Context) error {
+	select {
+	case <-l.done:
+		return l.err
+	case <-ctx.Done():
+		return fault.New(fault.Unavailable, "read the feed "+l.Location(), "raise timeout, or give a checkout of it", context.Cause(ctx))
+	}
+}
+
 // feedDocuments reads, from the feeds that vex-feed names, the documents about the image,
 // its base and the packages with findings. add takes each, or why it was not taken.
 func (p *platform) feedDocuments(ctx context.Context, add func(source, digest, signer, trust string, d vex.Document, err error)) {
 	repos := p.vendorRepositories()
-	for _, root := range p.cfg.VEXFeeds {
-		at := root
-		if commit := p.commitOf(root); commit != "" {
-			at += "@" + commit
-		}
-		if len(repos) == 0 {
-			p.warn(report.StageVEX, fmt.Sprintf("the feed %s was not used: it speaks of images of %s, and neither the image nor its base is shown to be one", at, strings.TrimSuffix(dhiRegistry, "/")))
+	var images []string
+	for _, r := range repos {
+		images = append(images, strings.TrimPrefix(r, dhiRegistry))
+	}
+	for _, f := range p.inputs.feeds {
+		if err := f.wait(ctx); err != nil {
+			add(f.Location(), "", "", report.TrustUnverified, vex.Document{}, err)
 			continue
 		}
-		read := 0
-		for _, l := range p.feedLocations(root, repos) {
-			location := l.path
-			data, err := p.deps.ReadFile(filepath.Join(root, filepath.FromSlash(location)))
-			if errors.Is(err, fs.ErrNotExist) {
-				continue // the vendor has nothing to say of it
-			}
-			read++
-			source, digest := at+" "+location, digestOf(data)
-			var d vex.Document
-			signer, trust := "", report.TrustUnverified
-			if err == nil {
-				var f feedFile
-				if f, err = p.signedFile(ctx, root, location, source, data, l.repos[0]); err == nil {
-					signer, trust = f.signer, report.TrustVerified
-					d, err = vex.FromFeed(f, l.repos)
-					p.evidence(report.Evidence{Kind: "vex", Name: source, Digest: digest, Size: int64(len(data))})
-				}
-			}
-			add(source, digest, signer, trust, d, err)
+		if len(repos) == 0 {
+			p.warn(report.StageVEX, fmt.Sprintf("the feed %s was not used: it speaks of images of %s, and neither the image nor its base is shown to be one", f.Name(), strings.TrimSuffix(dhiRegistry, "/")))
+			continue
 		}
-		if read == 0 {
-			p.warn(report.StageVEX, fmt.Sprintf("the feed %s has no document about %s or a package with a finding", at, strings.Join(repos, ", ")))
+		files := f.Files(ctx, f.Documents(images, p.findingNames()))
+		for _, file := range files {
+			p.feedDocument(ctx, f.Name(), file, repos, add)
+		}
+		if len(files) == 0 {
+			p.warn(report.StageVEX, fmt.Sprintf("the feed %s has no document about %s or a package with a finding", f.Name(), strings.Join(repos, ", ")))
 		}
 	}
+}
+
+// feedDocument verifies one file of a feed and reads it. The document of an image is
+// about that image only, that of a package about all of the vendor's.
+func (p *platform) feedDocument(ctx context.Context, name string, file feed.File, repos []string, add func(source, digest, signer, trust string, d vex.Document, err error)) {
+	source, digest := name+" "+file.Path, digestOf(file.Data)
+	if file.Image != "" {
+		repos = []string{dhiRegistry + file.Image}
+	}
+	signed, err := p.signedFile(ctx, source, file, repos[0])
+	if err != nil {
+		add(source, digest, "", report.TrustUnverified, vex.Document{}, err)
+		return
+	}
+	kept := report.FolderFeed + "/" + strings.TrimPrefix(digest, "sha256:") + ".json"
+	p.file(report.File{Path: kept, MediaType: "application/json", Data: file.Data})
+	p.file(report.File{Path: kept + ".sig", MediaType: "application/json", Data: file.Signature})
+	p.evidence(report.Evidence{Kind: "vex", Name: source, Digest: digest, Size: int64(len(file.Data)), Path: kept})
+	d, err := vex.FromFeed(signed, repos)
+	add(source, digest, signed.signer, report.TrustVerified, d, err)
 }
 
 // vendorRepositories are the names that the image and its base have at the vendor, as
@@ -106,16 +151,17 @@ func (p *platform) vendorRepositories() []string {
 	return out
 }
 
-// signedFile verifies the signature beside a file of a feed.
-func (p *platform) signedFile(ctx context.Context, root, location, source string, data []byte, repository string) (feedFile, error) {
+// signedFile verifies the signature beside a file of a feed, by the keys that sign for
+// the repository.
+func (p *platform) signedFile(ctx context.Context, source string, file feed.File, repository string) (feedFile, error) {
 	op := "verify the feed's file " + source
-	sig, err := p.deps.ReadFile(filepath.Join(root, filepath.FromSlash(location)) + ".sig")
-	if err != nil {
-		return feedFile{}, fault.New(fault.Unavailable, op, "check the feed out with its .sig files", err)
+	data := file.Data
+	if file.Err != nil {
+		return feedFile{}, fault.New(fault.Unavailable, op, "check that the feed has its .sig files", file.Err)
 	}
 	sum := sha256.Sum256(data)
-	if signed := messageDigest(sig); signed != nil && !bytes.Equal(signed, sum[:]) {
-		return feedFile{}, fault.Unavailablef(op, "check out one commit: document and signature are updated together", "the signature is for another version of the file")
+	if signed := messageDigest(file.Signature); signed != nil && !bytes.Equal(signed, sum[:]) {
+		return feedFile{}, fault.Unavailablef(op, "read one commit: document and signature are updated together", "the signature is for another version of the file")
 	}
 	opt := p.inputs.attestOptions(p.cfg, p.deps)
 	if len(opt.Keys) == 0 && len(opt.Identities) == 0 {
@@ -124,7 +170,7 @@ func (p *platform) signedFile(ctx context.Context, root, location, source string
 	}
 	res, err := attest.VerifyBundle(ctx, attest.Artifact{Name: source, Open: func() (io.ReadCloser, error) {
 		return io.NopCloser(bytes.NewReader(data)), nil
-	}}, sig, opt)
+	}}, file.Signature, opt)
 	if err != nil {
 		return feedFile{}, fault.New(fault.Unavailable, op, "", err)
 	}
@@ -149,54 +195,6 @@ func messageDigest(bundle []byte) []byte {
 		return nil
 	}
 	return sum
-}
-
-// location is a file of a feed, by its path in it, and the repositories it speaks of.
-type location struct {
-	path  string
-	repos []string
-}
-
-// maxLocations bounds the files of one feed that are read.
-const maxLocations = 5000
-
-// feedLocations are the files of a feed that may matter. The document of an image is
-// about that image only, that of a package about all of the vendor's.
-func (p *platform) feedLocations(root string, repos []string) []location {
-	var out []location
-	add := func(at string, repos []string) {
-		if len(out) < maxLocations && fs.ValidPath(at) && filepath.IsLocal(filepath.FromSlash(at)) &&
-			!slices.ContainsFunc(out, func(l location) bool { return l.path == at }) {
-			out = append(out, location{at, repos})
-		}
-	}
-	for _, r := range repos {
-		name := strings.TrimPrefix(r, dhiRegistry)
-		add("vex/"+name+"/dhi-"+path.Base(name)+".vex.json", []string{r})
-	}
-	data, err := p.deps.ReadFile(filepath.Join(root, "index.json"))
-	if err != nil {
-		return out
-	}
-	var index struct {
-		Packages []struct{ ID, Location string }
-	}
-	if err := json.Unmarshal(data, &index); err != nil {
-		p.warn(report.StageVEX, fmt.Sprintf("the index of the feed %s cannot be read: %v", root, err))
-		return out
-	}
-	wanted := p.findingNames()
-	for _, entry := range index.Packages {
-		if id, err := url.PathUnescape(entry.ID); err == nil && wanted[id] {
-			// The specification has locations relative to the index, an older layout relative
-			// to the folder pkg.
-			add(entry.Location, repos)
-			if !strings.HasPrefix(entry.Location, "pkg/") {
-				add("pkg/"+entry.Location, repos)
-			}
-		}
-	}
-	return out
 }
 
 // findingNames are the packages with findings, and their source packages, as package

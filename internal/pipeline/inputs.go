@@ -28,6 +28,7 @@ type inputs struct {
 	table      trust.Table
 	stores     []attest.Store // on disk, beside the registry's
 	vex        []vexFile
+	feeds      []*lazyFeed
 	accept     []vex.AcceptRule
 	advisories *advisory.Feed
 	baseSBOM   *sbom.SBOM
@@ -87,6 +88,9 @@ func (r *run) readInputs() (*inputs, error) {
 			errs = append(errs, err)
 		}
 		in.vex = append(in.vex, files...)
+	}
+	if in.feeds, err = r.openFeeds(in); err != nil {
+		errs = append(errs, err)
 	}
 	if err := r.readEvidence(in); err != nil {
 		errs = append(errs, err)

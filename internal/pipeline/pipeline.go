@@ -147,6 +147,8 @@ type run struct {
 }
 
 func (r *run) all(ctx context.Context) (*Result, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel() // a feed that nobody waits for any more
 	r.timings.clock = r.deps.Clock
 	r.timings.begin()
 	if r.want.Vulnerabilities {
@@ -159,6 +161,9 @@ func (r *run) all(ctx context.Context) (*Result, error) {
 	inputs, err := r.readInputs()
 	if err := errors.Join(err, r.lint(ctx)); err != nil {
 		return r.failed(nil, err)
+	}
+	for _, f := range inputs.feeds {
+		f.pin(ctx)
 	}
 	if strings.HasPrefix(r.cfg.Image, documentPrefix) {
 		return r.document(ctx, inputs)

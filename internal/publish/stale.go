@@ -25,7 +25,7 @@ var standard = [...]string{
 // this program wrote.
 var (
 	lists   = [...]string{"sbom.syft.json", "sbom.spdx.json", "sbom.cyclonedx.json"}
-	folders = [...]string{"attestations", "platforms", report.FolderBase}
+	folders = [...]string{"attestations", "platforms", report.FolderBase, report.FolderFeed}
 )
 
 // earlierRun reports whether the directory holds a report by the same tool as the one

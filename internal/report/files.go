@@ -19,3 +19,7 @@ const (
 // FolderBase holds the evidence for the base image of a derived one, in the form of a
 // report directory of its own.
 const FolderBase = "base-image"
+
+// FolderFeed holds the documents of a vendor's feed that counted, each with its detached
+// signature; they are named by their digests.
+const FolderFeed = "feed"
