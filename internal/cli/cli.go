@@ -69,8 +69,6 @@ type app struct {
 	IO
 	// code is the exit code of a command that ended without an error: the verdict's.
 	code fault.Code
-	// noFile leaves the default configuration file unread.
-	noFile bool
 }
 
 // printError shows every error of a joined one on its own line, each followed by its

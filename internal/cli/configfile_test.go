@@ -58,4 +58,9 @@ func TestConfigFile(t *testing.T) {
 	if got := w.report().Policy; got.FailOnSeverity != "high" || strings.Join(got.Require, ",") != "vex,provenance" {
 		t.Errorf("the policy is %+v", got)
 	}
+	code, stdout, stderr = w.run(append([]string{"verify", ref, "--config", "none", "--key", "key.pem", "--report-dir", w.path("report")}, access...)...)
+	must(t, code, w.report(), stdout+stderr, fault.OK, report.Pass)
+	if got := w.report().Policy; got.FailOnSeverity != "high" || len(got.Require) != 0 {
+		t.Errorf("without the file the policy is %+v", got)
+	}
 }

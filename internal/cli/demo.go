@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/imagegate/imagegate/internal/config"
 	"github.com/imagegate/imagegate/internal/demo"
 	"github.com/imagegate/imagegate/internal/fault"
 )
@@ -68,15 +69,14 @@ func (a *app) demo(ctx context.Context, args []string) error {
 		return fault.New(fault.Internal, "write the demo's password", "free disk space", err)
 	}
 	argv := append(slices.Clone(command), d.Reference)
-	for _, option := range [][2]string{
+	for _, option := range [][2]string{ // without the files of the working directory it is the same in each
 		{"registry-username", d.Username}, {"registry-password-file", secret}, {"key", string(d.KeyPEM)},
-		{"db", d.DBArchive}, {"cache-dir", dir}, {"platform", d.Platforms[0]}, {"require", "dhi"},
+		{"db", d.DBArchive}, {"cache-dir", dir}, {"platform", d.Platforms[0]}, {"require", "dhi"}, {"config", config.None}, {"vex-folder", config.None},
 	} {
 		if target.Flags().Lookup(option[0]) != nil && !given(flags, option[0]) {
 			argv = append(argv, "--"+option[0]+"="+option[1])
 		}
 	}
-	a.noFile = true // the demo is the same in every directory
 	if !slices.ContainsFunc(flags, func(s string) bool { return strings.HasPrefix(s, "--quiet") }) {
 		fmt.Fprintf(a.Stderr, "demo: %s, signed with a key made just now\n", d.Reference)
 		if d.Tampered != "" {

@@ -113,7 +113,6 @@ func (a *app) load(cmd *cobra.Command, args []string) (*config.Config, error) {
 	}
 	return config.Load(config.Sources{
 		Flags: flags, Getenv: a.Getenv, ReadFile: readFile, Stdin: a.Stdin, GOOS: a.GOOS, GOARCH: a.GOARCH,
-		NoFile: a.noFile,
 	})
 }
 

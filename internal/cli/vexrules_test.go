@@ -28,8 +28,12 @@ func TestVEXFolder(t *testing.T) {
 	if d := finding(t, r, "CVE-2025-4802").Decision; d.Status != report.Suppressed || d.Statement.Trust != report.TrustNamed {
 		t.Errorf("decision is %+v", d)
 	}
-	code, r, text = w.verify(ref, "--vex-policy", "off")
-	must(t, code, r, text, fault.Policy, report.Fail)
+	for _, without := range [][]string{{"--vex-policy", "off"}, {"--vex-folder", "none"}, {"--vex-folder", "elsewhere"}} {
+		code, r, text = w.verify(ref, without...)
+		must(t, code, r, text, fault.Policy, report.Fail)
+	}
+	code, r, text = w.verify(ref, "--vex-folder", filepath.Join(".vex", "app"))
+	must(t, code, r, text, fault.OK, report.Pass)
 	if err := os.WriteFile(filepath.Join(".vex", "broken.json"), []byte("<html>"), 0o644); err != nil {
 		t.Fatal(err)
 	}

@@ -63,7 +63,9 @@ type Config struct {
 	Base     string
 	BaseSBOM string
 
-	VEX            []string
+	VEX []string
+	// VEXFolder is read like a file that VEX names, if it is there; [None] reads none.
+	VEXFolder      string
 	VEXPolicy      string
 	VEXUnversioned string
 	// VEXAccept are rules, in their order. The pipeline reads them: their language is
@@ -128,6 +130,9 @@ const (
 	VEXOwnImage   = "own-image"
 	VEXAnyProduct = "any"
 )
+
+// None, as a value of config and vex-folder, is the word for no file and no folder.
+const None = "none"
 
 // SeverityNone switches the severity gate off.
 const SeverityNone = "none"

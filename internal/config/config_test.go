@@ -255,7 +255,7 @@ func TestLoginInReference(t *testing.T) {
 		"dhi.io/python:3" + digest:         false, "app" + digest: false, "app:1" + digest: false, "app@sha256:12": false, "localhost:5000/app" + digest: false,
 		"oci-dir:me@home/layout": false, "docker-archive:me@home/a.tar" + digest: false, "": false,
 	} {
-		_, err := config.Load(config.Sources{Flags: map[string][]string{"image": {ref}}, NoFile: true, GOARCH: "amd64"})
+		_, err := config.Load(config.Sources{Flags: map[string][]string{"image": {ref}}, GOARCH: "amd64"})
 		if got := err != nil; got != want {
 			t.Errorf("%q: error %v, want one: %v", ref, err, want)
 		}

@@ -35,8 +35,6 @@ type Sources struct {
 	Stdin io.Reader
 	// GOOS and GOARCH are the machine's, for defaults.
 	GOOS, GOARCH string
-	// NoFile leaves DefaultFile unread.
-	NoFile bool
 }
 
 // Load reads every source by the one precedence and checks every value. The error
@@ -222,9 +220,9 @@ func (c *Config) readPassword(s Sources) error {
 }
 
 // readConfigFile returns the file's values by option name and its trust table; nil
-// when no file was named and there is none.
+// when no file is wanted, or none was named and there is none.
 func readConfigFile(s Sources, named string) (map[string]string, []TrustRow, error) {
-	if s.ReadFile == nil || (named == "" && s.NoFile) {
+	if s.ReadFile == nil || named == None {
 		return nil, nil, nil
 	}
 	name := firstOf(named, DefaultFile)

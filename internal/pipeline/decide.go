@@ -17,17 +17,19 @@ import (
 	"github.com/imagegate/imagegate/internal/vuln/advisory"
 )
 
-// vexFolder is the folder of VEX files that a repository may hold. Whoever can write
-// there can suppress findings, as whoever can write the workflow can.
-const vexFolder = ".vex"
-
-// readVEXFolder reads the files of the folder, if there is one.
+// readVEXFolder reads the folder of VEX files that a repository may hold, if there is
+// one. Whoever can write there can suppress findings, as whoever can write the workflow
+// can.
 func (r *run) readVEXFolder() ([]vexFile, error) {
-	names, err := r.deps.Glob(vexFolder)
+	folder := r.cfg.VEXFolder
+	if folder == "" || folder == config.None {
+		return nil, nil
+	}
+	names, err := r.deps.Glob(folder)
 	if errors.Is(err, fs.ErrNotExist) || err == nil && len(names) == 0 {
 		return nil, nil
 	}
-	return r.readNamed("the folder", vexFolder)
+	return r.readNamed("vex-folder", folder)
 }
 
 // readRules reads the rules of vex-accept.
