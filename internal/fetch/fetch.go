@@ -60,9 +60,7 @@ func New(opt Options) *Client {
 	}
 	transport := opt.Transport
 	if transport == nil {
-		t := http.DefaultTransport.(*http.Transport).Clone()
-		t.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: opt.RootCAs}
-		transport = t
+		transport = Transport(opt.RootCAs)
 	}
 	return &Client{opt: opt, http: &http.Client{
 		Transport: transport,
@@ -76,6 +74,14 @@ func New(opt Options) *Client {
 			return nil
 		},
 	}}
+}
+
+// Transport is net/http's default, with the proxy of the environment, TLS 1.2 or later
+// and these certificate authorities; nil means the system's.
+func Transport(roots *x509.CertPool) *http.Transport {
+	t := http.DefaultTransport.(*http.Transport).Clone()
+	t.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots}
+	return t
 }
 
 // StatusError is an answer other than 200 and 304.

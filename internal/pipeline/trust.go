@@ -15,6 +15,7 @@ import (
 	"github.com/imagegate/imagegate/internal/attest/trust"
 	"github.com/imagegate/imagegate/internal/config"
 	"github.com/imagegate/imagegate/internal/fault"
+	"github.com/imagegate/imagegate/internal/fetch"
 	"github.com/imagegate/imagegate/internal/registry"
 	"github.com/imagegate/imagegate/internal/report"
 )
@@ -88,11 +89,11 @@ func (p *platform) signers(ctx context.Context) attest.Options {
 	if len(opt.Identities) == 0 && (len(opt.Keys) > 0 || len(row.Identities) == 0) {
 		return opt
 	}
-	fetch := trust.Fetch{Client: p.client()}
+	repository := trust.Fetch{Client: p.client()}
 	if p.cfg.Cache && p.cfg.CacheDir != "" {
-		fetch.CacheDir = filepath.Join(p.cfg.CacheDir, "tuf")
+		repository.CacheDir = filepath.Join(p.cfg.CacheDir, "tuf")
 	}
-	root, warning, err := fetch.Root(ctx)
+	root, warning, err := repository.Root(ctx)
 	switch {
 	case err != nil:
 		p.warn(report.StageAttest, "no trusted root could be had: "+err.Error())
@@ -113,13 +114,7 @@ func (p *platform) client() *http.Client {
 	if p.deps.Transport != nil {
 		return &http.Client{Transport: p.deps.Transport}
 	}
-	t, ok := http.DefaultTransport.(*http.Transport)
-	if !ok || p.inputs.roots == nil {
-		return http.DefaultClient
-	}
-	t = t.Clone()
-	t.TLSClientConfig.RootCAs = p.inputs.roots
-	return &http.Client{Transport: t}
+	return &http.Client{Transport: fetch.Transport(p.inputs.roots)}
 }
 
 // claims turns what the verified attestations say into checks. Rules that the user gave
