@@ -28,11 +28,8 @@ func attestCommand(a *app) *cobra.Command {
 
 // attestations is what the three commands share: find and verify, and nothing else.
 func (a *app) attestations(cmd *cobra.Command, args []string, opt gateOptions) (*config.Config, error) {
-	cfg, err := a.load(cmd, args)
+	cfg, err := a.loadImage(cmd, args)
 	if err != nil {
-		return nil, err
-	}
-	if err := needImage(cmd, cfg); err != nil {
 		return nil, err
 	}
 	opt.publish = cmd.Flags().Changed("report-dir")
@@ -141,11 +138,8 @@ func attestGetCommand(a *app) *cobra.Command {
 			"--unverified.",
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			cfg, err := a.load(cmd, args)
+			cfg, err := a.loadImage(cmd, args)
 			if err != nil {
-				return err
-			}
-			if err := needImage(cmd, cfg); err != nil {
 				return err
 			}
 			result, err := a.run(cmd.Context(), cfg, pipeline.Want{Attestations: true})

@@ -133,10 +133,12 @@ func flagValues(cmd *cobra.Command) (map[string][]string, error) {
 	return flags, nil
 }
 
-// needImage wants the reference, as an argument or as the key image of the file.
-func needImage(cmd *cobra.Command, cfg *config.Config) error {
-	if cfg.Image == "" {
-		return fault.Usagef("read the arguments", "for example: "+cmd.CommandPath()+" dhi.io/python:3.13", "no image was given")
+// loadImage is load for a command that wants an image, as an argument or as the key
+// image of the file.
+func (a *app) loadImage(cmd *cobra.Command, args []string) (*config.Config, error) {
+	cfg, err := a.load(cmd, args)
+	if err == nil && cfg.Image == "" {
+		return nil, fault.Usagef("read the arguments", "for example: "+cmd.CommandPath()+" dhi.io/python:3.13", "no image was given")
 	}
-	return nil
+	return cfg, err
 }

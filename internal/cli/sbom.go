@@ -22,11 +22,8 @@ func sbomCommand(a *app) *cobra.Command {
 			"--report-dir every format is written there, and the list is printed.\n\n" + exitCodes(),
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			cfg, err := a.load(cmd, args)
+			cfg, err := a.loadImage(cmd, args)
 			if err != nil {
-				return err
-			}
-			if err := needImage(cmd, cfg); err != nil {
 				return err
 			}
 			toDir := cmd.Flags().Changed("report-dir")

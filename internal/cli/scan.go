@@ -16,11 +16,8 @@ func scanCommand(a *app) *cobra.Command {
 			"be sbom:PATH, a bill of materials of Syft, SPDX or CycloneDX.\n\n" + exitCodes(),
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			cfg, err := a.load(cmd, args)
+			cfg, err := a.loadImage(cmd, args)
 			if err != nil {
-				return err
-			}
-			if err := needImage(cmd, cfg); err != nil {
 				return err
 			}
 			want := pipeline.Want{SBOM: true, Vulnerabilities: true, VEX: true}

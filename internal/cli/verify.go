@@ -29,11 +29,8 @@ func verifyCommand(a *app) *cobra.Command {
 		Example: "  imagegate verify dhi.io/python:3.13\n  imagegate verify --platforms all --fail-on-severity critical registry.example/app@sha256:…",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			cfg, err := a.load(cmd, args)
+			cfg, err := a.loadImage(cmd, args)
 			if err != nil {
-				return err
-			}
-			if err := needImage(cmd, cfg); err != nil {
 				return err
 			}
 			return a.gate(cmd.Context(), cfg, pipeline.Everything(), gateOptions{publish: true})

@@ -22,11 +22,8 @@ func vexCommand(a *app) *cobra.Command {
 			"could be looked at, 3 when not.",
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			cfg, err := a.load(cmd, args)
+			cfg, err := a.loadImage(cmd, args)
 			if err != nil {
-				return err
-			}
-			if err := needImage(cmd, cfg); err != nil {
 				return err
 			}
 			want := pipeline.Everything()
