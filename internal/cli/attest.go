@@ -82,7 +82,7 @@ func attestVerifyCommand(a *app) *cobra.Command {
 		},
 	}
 	bind(cmd, "Image", "Access", "Trust", "Reports", "Terminal")
-	cmd.Flags().StringArray("require", nil, "Predicate families that must be there and verified, or dhi")
+	bindNamed(cmd, "require")
 	cmd.Flags().StringVar(&from, "from", "", "Report directory whose evidence is verified again")
 	return cmd
 }

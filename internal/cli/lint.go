@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -62,16 +61,6 @@ func lintCommand(a *app) *cobra.Command {
 	cmd.Flags().StringVar(&flags.registry, "registry", "dhi.io", "Registry that registry-username is for; the others get what the Docker configuration has for them")
 	cmd.Flags().BoolVar(&flags.resolve, "resolve", false, "Ask the registries which digest each base image's tag has now")
 	return cmd
-}
-
-// bindNamed adds single options to a command as flags.
-func bindNamed(cmd *cobra.Command, names ...string) {
-	for _, o := range config.Options() {
-		if slices.Contains(names, o.Name) {
-			bindOption(cmd, o)
-		}
-	}
-	cmd.Flags().SortFlags = false
 }
 
 // lint checks files, shows what it found, and sets the exit code.

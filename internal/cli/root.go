@@ -2,7 +2,6 @@ package cli
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -34,6 +33,7 @@ func newRoot(a *app) *cobra.Command {
 		scanCommand(a), sbomCommand(a), attestCommand(a), vexCommand(a), trustCommand(a), provenanceCommand(a), versionCommand(a),
 	)
 	strict(root)
+	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), ".FlagUsages ", ".FlagUsagesWrapped 120 "))
 	return root
 }
 
@@ -70,67 +70,15 @@ func exitCodes() string {
 	return b.String()
 }
 
-// bind adds the options of the groups to a command as flags. All values are kept as
-// text: the option table reads them.
-func bind(cmd *cobra.Command, groups ...string) {
-	for _, o := range config.Options() {
-		if o.Name == "image" || !slices.Contains(groups, o.Group) {
-			continue
-		}
-		bindOption(cmd, o)
-	}
-	cmd.Flags().SortFlags = false
-}
-
-// bindOption adds one option as a flag.
-func bindOption(cmd *cobra.Command, o config.Option) {
-	usage := o.Help
-	if o.Default != "" {
-		usage += " (default " + o.Default + ")"
-	}
-	for _, name := range []string{o.Name, o.Alias} {
-		if name == "" {
-			continue
-		}
-		cmd.Flags().StringArray(name, nil, usage)
-		f := cmd.Flags().Lookup(name)
-		f.DefValue = "[]" // pflag's own word for none, which it does not print
-		f.Hidden = name == o.Alias
-		if o.Kind == config.Bool {
-			f.NoOptDefVal = "true"
-		}
-	}
-}
-
 // load reads the configuration of a command: its flags, the file, the defaults.
 func (a *app) load(cmd *cobra.Command, args []string) (*config.Config, error) {
-	flags, err := flagValues(cmd)
-	if err != nil {
-		return nil, err
-	}
+	flags := flagValues(cmd)
 	if len(args) > 0 {
 		flags["image"] = []string{args[0]}
 	}
 	return config.Load(config.Sources{
 		Flags: flags, Getenv: a.Getenv, ReadFile: readFile, Stdin: a.Stdin, GOOS: a.GOOS, GOARCH: a.GOARCH,
 	})
-}
-
-// flagValues collects the options that were given as flags.
-func flagValues(cmd *cobra.Command) (map[string][]string, error) {
-	flags := map[string][]string{}
-	for _, o := range config.Options() {
-		for _, name := range []string{o.Name, o.Alias} {
-			if f := cmd.Flags().Lookup(name); name != "" && f != nil && f.Changed {
-				values, err := cmd.Flags().GetStringArray(name)
-				if err != nil {
-					return nil, fmt.Errorf("read flag %s: %w", name, err)
-				}
-				flags[name] = values
-			}
-		}
-	}
-	return flags, nil
 }
 
 // loadImage is load for a command that wants an image, as an argument or as the key

@@ -36,7 +36,7 @@ func trustCommand(a *app) *cobra.Command {
 			return render.TrustTable(a.Stdout, rows)
 		},
 	}
-	list.Flags().StringArray("config", nil, "Configuration file; empty means .imagegate.yaml in the working directory, if there is one")
+	bindNamed(list, "config")
 	cmd.AddCommand(list)
 	return cmd
 }

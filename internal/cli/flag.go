@@ -1,0 +1,79 @@
+package cli
+
+import (
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"github.com/imagegate/imagegate/internal/config"
+)
+
+// optionFlag holds what a flag was given, as text: the option table reads it. It is a
+// pflag.Value.
+type optionFlag struct {
+	kind  config.Kind
+	given []string
+}
+
+func (f *optionFlag) String() string { return "" }
+func (f *optionFlag) Type() string   { return string(f.kind) }
+
+func (f *optionFlag) Set(value string) error {
+	f.given = append(f.given, value)
+	return nil
+}
+
+// bind adds the options of the groups to a command as flags.
+func bind(cmd *cobra.Command, groups ...string) {
+	for _, o := range config.Options() {
+		if o.Name != "image" && slices.Contains(groups, o.Group) {
+			bindOption(cmd, o)
+		}
+	}
+	cmd.Flags().SortFlags = false
+}
+
+// bindNamed adds single options to a command as flags.
+func bindNamed(cmd *cobra.Command, names ...string) {
+	for _, o := range config.Options() {
+		if slices.Contains(names, o.Name) {
+			bindOption(cmd, o)
+		}
+	}
+	cmd.Flags().SortFlags = false
+}
+
+func bindOption(cmd *cobra.Command, o config.Option) {
+	usage := o.Help
+	if o.Default != "" && o.Default != "false" {
+		usage += " (default " + o.Default + ")"
+	}
+	for _, name := range []string{o.Name, o.Alias} {
+		if name == "" {
+			continue
+		}
+		f := cmd.Flags().VarPF(&optionFlag{kind: o.Kind}, name, "", usage)
+		f.Hidden = name == o.Alias
+		if o.Kind == config.Bool {
+			f.NoOptDefVal = "true"
+		}
+	}
+}
+
+// flagValues collects the options that were given as flags.
+func flagValues(cmd *cobra.Command) map[string][]string {
+	flags := map[string][]string{}
+	for _, o := range config.Options() {
+		for _, name := range []string{o.Name, o.Alias} {
+			if name == "" {
+				continue
+			}
+			if f := cmd.Flags().Lookup(name); f != nil {
+				if v, ok := f.Value.(*optionFlag); ok && len(v.given) > 0 {
+					flags[name] = v.given
+				}
+			}
+		}
+	}
+	return flags
+}
