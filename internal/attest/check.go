@@ -139,6 +139,9 @@ func (c *checker) byKey(e *entity, k *keyVerifier) outcome {
 	}
 	var errs []error
 	for _, r := range c.roots {
+		if err := stampsWithin(e, r, k.ValidAtTime); err != nil {
+			return badf("signed by %s, but %v", k.key, err)
+		}
 		if logged && isIntoto001(e) {
 			at, err := key001(e, r, k)
 			if err == nil && !k.ValidAtTime(at) {

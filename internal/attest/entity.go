@@ -114,10 +114,15 @@ func sameKey(logged any, public crypto.PublicKey) bool {
 // ValidAtTime reports whether certificate or key may sign at t.
 func (e *entity) ValidAtTime(t time.Time, tm root.TrustedMaterial) bool {
 	if e.cert != nil {
-		return !t.Before(e.cert.NotBefore) && !t.After(e.cert.NotAfter)
+		return e.certificateValidAt(t)
 	}
 	v, err := tm.PublicKeyVerifier(e.hint)
 	return err == nil && v.ValidAtTime(t)
+}
+
+// certificateValidAt reports whether t is within the life of the certificate.
+func (e *entity) certificateValidAt(t time.Time) bool {
+	return !t.Before(e.cert.NotBefore) && !t.After(e.cert.NotAfter)
 }
 
 func (e *entity) SignatureContent() (verify.SignatureContent, error) {
