@@ -210,9 +210,8 @@ func (p *platform) documents(ctx context.Context) (docs []vex.Document, rejected
 }
 
 // vexImage says what the image is called, for VEX. Its canonical name among Docker
-// Hardened Images counts only when the signer who stands for Docker vouched for this
-// very digest and the index carries Docker's marks: the label alone is inherited by
-// whatever is built on top.
+// Hardened Images counts only when Docker's key vouched for this very digest and the
+// index carries Docker's marks: the label alone is inherited by whatever is built on top.
 func (p *platform) vexImage() vex.Image {
 	s := p.report.Subject
 	im := vex.Image{
@@ -224,7 +223,7 @@ func (p *platform) vexImage() vex.Image {
 	}
 	if s.DHI != nil {
 		im.DHIName = s.DHI.Name
-		im.DHINameVerified = s.DHI.Index && len(p.verified) > 0
+		im.DHINameVerified = s.DHI.Index && p.vouched()
 	}
 	return im
 }

@@ -3,6 +3,9 @@ package trust
 // OriginBuiltin is the origin of the rows of [Builtin].
 const OriginBuiltin = "built-in"
 
+// dhiMatch is the row of Docker's own registry for hardened images.
+const dhiMatch = "dhi.io/**"
+
 const githubIssuer = "https://token.actions.githubusercontent.com"
 
 // BuiltinBuilders are builders whose isolation their publishers document as SLSA Build
@@ -26,7 +29,7 @@ func Builtin() (Table, error) {
 	ironBank := "Iron Bank signs with a key in a certificate: save https://repo1.dso.mil/ironbank-tools/ironbank-pipeline/-/raw/master/scripts/cosign/cosign-certificate.pem and give it with key"
 	chainguard := "Chainguard signs an organization's images with identities of its own: list them with `chainctl iam account-associations describe ORG -o json` and give certificate-identity-regexp ^https://issuer.enforce.dev/(CATALOG_SYNCER|APKO_BUILDER)$ and certificate-oidc-issuer https://issuer.enforce.dev"
 	return Table{
-		{Match: "dhi.io/**", DHI: true, Keys: keys, Log: LogAuto, Expect: dhiExpect, Hint: dhiHint, Origin: OriginBuiltin},
+		{Match: dhiMatch, DHI: true, Keys: keys, Log: LogAuto, Expect: dhiExpect, Hint: dhiHint, Origin: OriginBuiltin},
 		{Match: "docker.io/dhi/**", Keys: keys, Log: LogAuto, Expect: dhiExpect, Hint: dhiHint, Origin: OriginBuiltin},
 		{Match: "registry.scout.docker.com/**", Keys: keys, Log: LogAuto, Expect: dhiExpect, Hint: dhiHint, Origin: OriginBuiltin},
 		{Match: "docker.io/*/dhi-*", Keys: keys, Log: LogAuto, Expect: dhiExpect, Hint: dhiHint, Origin: OriginBuiltin},

@@ -34,12 +34,13 @@ type BuilderSpec struct {
 }
 
 // FromSpecs makes rows of what a user wrote. A key is the name of an embedded one
-// ("dhi-2") or a path that read reads. origin says where the rows come from. The rows are
-// checked; errors have code Usage and name the row.
+// ("dhi-2") or a path that read reads. origin says where the rows come from. A row for all
+// of dhi.io stands for mirrors with Docker's marks too, as the built-in one does. The rows
+// are checked; errors have code Usage and name the row.
 func FromSpecs(specs []Spec, origin string, read func(path string) ([]byte, error)) (Table, error) {
 	var t Table
 	for i, s := range specs {
-		row := Row{Match: s.Match, Log: LogPolicy(s.Log), Expect: s.Expect, Stores: s.Stores, Hint: s.Hint, Origin: origin}
+		row := Row{Match: s.Match, DHI: s.Match == dhiMatch, Log: LogPolicy(s.Log), Expect: s.Expect, Stores: s.Stores, Hint: s.Hint, Origin: origin}
 		for _, name := range s.Keys {
 			keys, err := LoadKeys(name, read)
 			if err != nil {

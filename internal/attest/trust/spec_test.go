@@ -28,6 +28,9 @@ func TestFromSpecs(t *testing.T) {
 		t.Fatalf("FromSpecs = %+v, %v", table, err)
 	}
 	builtin, _ := trust.Builtin()
+	if row, _ := append(table, builtin...).For("mirror.example/python", true); row.Origin != "imagegate.yaml" {
+		t.Errorf("a mirror with Docker's marks goes by the row of %s, not by the user's for dhi.io", row.Origin)
+	}
 	list := append(table, builtin...).List()
 	if list[0].Shadowed || !list[2].Shadowed || list[2].Origin != trust.OriginBuiltin {
 		t.Errorf("the user's row does not shadow the built-in one: %+v", list[:3])
