@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
@@ -149,7 +150,7 @@ func (v *verification) readIndex() error {
 }
 
 // resolveTrust picks the signers for a subject: the ones the user named, else those of
-// the first row that matches.
+// the first row that matches. Keys that the row calls inactive stay refused.
 func resolveTrust(subject Subject, opt Options) (trust.Row, []*trust.Root, error) {
 	table := opt.Table
 	if table == nil {
@@ -163,7 +164,8 @@ func resolveTrust(subject Subject, opt Options) (trust.Row, []*trust.Root, error
 	}
 	row, _ := table.For(subject.Repository, subject.DHI)
 	if len(opt.Keys) > 0 || len(opt.Identities) > 0 {
-		row.Keys, row.Identities, row.Hint = opt.Keys, opt.Identities, ""
+		retired := slices.DeleteFunc(slices.Clone(row.Keys), func(k trust.Key) bool { return k.Inactive == "" })
+		row.Keys, row.Identities, row.Hint = slices.Concat(opt.Keys, retired), opt.Identities, ""
 	}
 	for _, id := range row.Identities {
 		if err := id.Check(); err != nil {

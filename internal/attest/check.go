@@ -85,6 +85,13 @@ func newChecker(row trust.Row, roots []*trust.Root, log trust.LogPolicy, now tim
 			}
 		}
 	}
+	for _, k := range c.active {
+		for _, r := range c.refused {
+			if k.key.Equal(r.key) {
+				return nil, fmt.Errorf("%s is refused: %s", k.key, r.key.Inactive)
+			}
+		}
+	}
 	return c, nil
 }
 
@@ -184,8 +191,7 @@ func (c *checker) withoutTime(out outcome) outcome {
 	if k.NotBefore.IsZero() && k.NotAfter.IsZero() || !c.now.IsZero() && k.ValidAt(c.now) {
 		return out
 	}
-	return badf("signed by %s, which is valid only from %s to %s, and nothing proves that the signature was made then",
-		k, k.NotBefore.UTC().Format(time.DateOnly), k.NotAfter.UTC().Format(time.DateOnly))
+	return badf("signed by %s, which is valid only %s, and nothing proves that the signature was made then", k, k.Validity())
 }
 
 // byStranger explains a signature that no known key made and that names no certificate.

@@ -157,7 +157,8 @@ func TestTrustList(t *testing.T) {
 		}
 	}
 	for name, text := range map[string]string{
-		"unknown_key": "trust:\n  - match: a/**\n    kez: [x]\n", "no_match": "trust:\n  - keys: [dhi-2]\n", "nobody": "trust:\n  - match: a/**\n",
+		"unknown_key": "trust:\n  - match: a/**\n    kez: [x]\n", "unknown_key_of_a_key": "trust:\n  - match: a/**\n    keys: [{key: dhi-2, until: 2025-06-30}]\n",
+		"key_without_a_key": "trust:\n  - match: a/**\n    keys: [{not-after: 2025-06-30}]\n", "bad_day": "trust:\n  - match: a/**\n    keys: [{key: dhi-2, not-after: 30.6.2025}]\n", "no_match": "trust:\n  - keys: [dhi-2]\n", "nobody": "trust:\n  - match: a/**\n",
 	} {
 		if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
 			t.Fatal(err)
@@ -181,6 +182,56 @@ func TestTrustRowDecides(t *testing.T) {
 	must(t, code, w.report(), stdout+stderr, fault.OK, report.Pass)
 	code, stdout, stderr = w.run(append(args, "--require", "dhi")...)
 	must(t, code, w.report(), stdout+stderr, fault.Policy, report.Fail)
+}
+
+// TestKeyringOfARow: the keys of a row have windows and may be inactive; the report says
+// why one did not count, by its name.
+func TestKeyringOfARow(t *testing.T) {
+	other, err := testkit.SeededKey("the key after it")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		name, keys string
+		state      report.AttestationState
+		reason     string
+	}{
+		{"in_its_window", "{key: KEY, not-before: 2026-01-01, not-after: 2026-05-01}, OTHER", report.Verified, "signed by key"},
+		{"two_keys", "OTHER, KEY", report.Verified, "signed by key"},
+		{"after_its_window", "{key: KEY, not-after: 2026-04-30}, OTHER", report.Invalid, "which is valid only to 2026-04-30"},
+		{"before_its_window", "OTHER, {key: KEY, not-before: 2026-05-02}", report.Invalid, "which is valid only from 2026-05-02"},
+		{"inactive", "{key: KEY, inactive: rotated in April}, OTHER", report.Invalid, "which is refused: rotated in April"},
+		{"unknown", "OTHER", report.Unverified, "no trusted key made its signature; ask the team"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			w := newWorld(t, testkit.RegistryOptions{})
+			ref, _ := w.push(w.image())
+			for name, data := range map[string][]byte{
+				"other.pem": other.PublicPEM(),
+				"gate.yaml": []byte("trust:\n  - match: \"" + w.registry.Host() + "/**\"\n    hint: ask the team\n    keys: [" +
+					strings.NewReplacer("KEY", w.path("key.pem"), "OTHER", w.path("other.pem")).Replace(tt.keys) + "]\n"),
+			} {
+				if err := os.WriteFile(w.path(name), data, 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			args := []string{"verify", ref, "--registry-username", login, "--registry-password-file", w.passwordFile(), "--report-dir", w.path("report"), "--require", "vex"}
+			code, _, text := w.run(append(append(args, w.dbFlags...), "--config", w.path("gate.yaml"))...)
+			if a := vexOf(t, w.report()); a.State != tt.state || !strings.Contains(a.Reason, tt.reason) {
+				t.Errorf("the VEX is %s because %q", a.State, a.Reason)
+			}
+			if want := map[bool]fault.Code{true: fault.OK, false: fault.Policy}[tt.state == report.Verified]; code != want {
+				t.Errorf("exit %d, want %d\n%s", code, want, text)
+			}
+			if tt.state == report.Invalid && tt.name == "inactive" {
+				// Naming the key for the run does not bring it back.
+				code, _, text := w.run(append(append(args, w.dbFlags...), "--config", w.path("gate.yaml"), "--key", w.path("key.pem"))...)
+				if code == fault.OK || !strings.Contains(text, "rotated in April") {
+					t.Errorf("a retired key that is named for the run: exit %d\n%s", code, text)
+				}
+			}
+		})
+	}
 }
 
 // TestProvenanceRules holds the verified provenance to the user's rules.

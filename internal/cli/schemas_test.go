@@ -249,7 +249,7 @@ func TestConfigSchema(t *testing.T) {
 		return err
 	}
 	full := map[string]any{"$schema": config.SchemaID, "trust": []any{map[string]any{
-		"match": "registry.example/team/**", "keys": []any{"team.pub"}, "log": "require", "expect": []any{"provenance"}, "stores": []any{"referrers"},
+		"match": "registry.example/team/**", "keys": []any{"team.pub", map[string]any{"key": "old.pub", "not-before": "2024-01-01", "not-after": "2025-06-30", "inactive": "rotated"}}, "log": "require", "expect": []any{"provenance"}, "stores": []any{"referrers"},
 		"identities": []any{map[string]any{"certificate-identity": "https://example.invalid/build", "certificate-oidc-issuer": "https://issuer.invalid"}},
 		"builders":   []any{map[string]any{"id": "https://builder.invalid/**", "signer": "*", "level": 3}}, "hint": "ask the team",
 	}}}

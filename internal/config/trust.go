@@ -17,9 +17,8 @@ const trustKey = "trust"
 type TrustRow struct {
 	// Match is a glob over registry/repository: "*" stands for one path element, a last
 	// "**" for any number.
-	Match string `yaml:"match"`
-	// Keys are PEM files, PEM texts or names of built-in keys.
-	Keys       []string        `yaml:"keys"`
+	Match      string          `yaml:"match"`
+	Keys       []TrustKey      `yaml:"keys"`
 	Identities []TrustIdentity `yaml:"identities"`
 	// Log is auto, require or ignore.
 	Log string `yaml:"log"`
@@ -29,6 +28,33 @@ type TrustRow struct {
 	Stores   []string       `yaml:"stores"`
 	Builders []TrustBuilder `yaml:"builders"`
 	Hint     string         `yaml:"hint"`
+}
+
+// TrustKey is a key that may sign, or must not: a PEM file, PEM text or the name of a
+// built-in key. In the file it is that alone, or a mapping with the other fields beside
+// it under "key".
+type TrustKey struct {
+	Key string `yaml:"key"`
+	// NotBefore and NotAfter bound when it may sign: a day or a moment, "" for no bound.
+	NotBefore string `yaml:"not-before"`
+	NotAfter  string `yaml:"not-after"`
+	// Inactive says why it is refused; "" when it is in use.
+	Inactive string `yaml:"inactive"`
+}
+
+// UnmarshalYAML implements yaml.Unmarshaler.
+func (k *TrustKey) UnmarshalYAML(node *yaml.Node) error {
+	if node.Kind == yaml.ScalarNode {
+		return node.Decode(&k.Key)
+	}
+	type plain TrustKey
+	if err := decodeKnown(node, (*plain)(k)); err != nil {
+		return err
+	}
+	if k.Key == "" {
+		return fmt.Errorf("line %d: a key has no %q", node.Line, "key")
+	}
+	return nil
 }
 
 // TrustIdentity is a keyless signer, under cosign's names.
@@ -52,14 +78,8 @@ const maxTrustRows = 1000
 // parseTrust reads the trust table of a configuration file; an unknown key in it is an
 // error.
 func parseTrust(node yaml.Node) ([]TrustRow, error) {
-	text, err := yaml.Marshal(&node)
-	if err != nil {
-		return nil, err
-	}
 	var rows []TrustRow
-	dec := yaml.NewDecoder(bytes.NewReader(text))
-	dec.KnownFields(true)
-	if err := dec.Decode(&rows); err != nil {
+	if err := decodeKnown(&node, &rows); err != nil {
 		return nil, err
 	}
 	if len(rows) > maxTrustRows {
@@ -76,6 +96,17 @@ func parseTrust(node yaml.Node) ([]TrustRow, error) {
 	return rows, nil
 }
 
+// decodeKnown decodes a node; a key that into has no field for is an error.
+func decodeKnown(node *yaml.Node, into any) error {
+	text, err := yaml.Marshal(node)
+	if err != nil {
+		return err
+	}
+	dec := yaml.NewDecoder(bytes.NewReader(text))
+	dec.KnownFields(true)
+	return dec.Decode(into)
+}
+
 // trustSchema is the JSON Schema of the trust table.
 func trustSchema() map[string]any {
 	text := func(help string) map[string]any { return map[string]any{"type": "string", "description": help} }
@@ -89,12 +120,19 @@ func trustSchema() map[string]any {
 		}
 		return o
 	}
+	const keyHelp = "PEM file, PEM text or name of a built-in key"
 	return map[string]any{
 		"type":        "array",
 		"description": "Rows of the trust table: whose signatures count for which repositories; they win over the built-in rows",
 		"items": object(map[string]any{
 			"match": text("Glob over registry/repository, such as registry.example/team/**"),
-			"keys":  texts("PEM files, PEM texts or names of built-in keys"),
+			"keys": map[string]any{"type": "array", "description": "Keys that may sign; several may be valid at a time", "items": map[string]any{"oneOf": []any{
+				text(keyHelp),
+				object(map[string]any{
+					"key": text(keyHelp), "not-before": text("First day, or moment, of a signature that counts"), "not-after": text("Last day, or moment, of one"),
+					"inactive": text("Why the key is refused; a signature of it is refused by its name"),
+				}, "key"),
+			}}},
 			"identities": map[string]any{"type": "array", "items": object(map[string]any{
 				"certificate-identity": text("Identity of the certificate"), "certificate-identity-regexp": text("Regular expression for the identity"),
 				"certificate-oidc-issuer": text("OIDC issuer"), "certificate-oidc-issuer-regexp": text("Regular expression for the issuer"),

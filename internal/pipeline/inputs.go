@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/imagegate/imagegate/internal/attest"
@@ -49,7 +48,7 @@ func (r *run) readInputs() (*inputs, error) {
 		errs = append(errs, err)
 	}
 	for _, k := range r.cfg.Keys {
-		keys, err := r.readKeys(k)
+		keys, err := trust.LoadKeys(k, r.deps.ReadFile)
 		if err != nil {
 			errs = append(errs, err)
 		}
@@ -116,18 +115,6 @@ func (r *run) readRoots() (*x509.CertPool, error) {
 		return nil, fault.Usagef(op, "want PEM blocks of type CERTIFICATE", "%s holds no certificate", r.cfg.CAFile)
 	}
 	return pool, nil
-}
-
-// readKeys reads one value of key: PEM text, the name of a built-in key, or a file.
-func (r *run) readKeys(value string) ([]trust.Key, error) {
-	if strings.Contains(value, "-----BEGIN ") {
-		keys, err := trust.ParseKeys("given", []byte(value))
-		if err != nil {
-			return nil, fault.New(fault.Usage, "read the key given as text", "want a PEM public key or certificate", err)
-		}
-		return keys, nil
-	}
-	return trust.LoadKeys(value, r.deps.ReadFile)
 }
 
 // identities reads the four certificate options: a signer is an identity and an

@@ -29,14 +29,17 @@ func TrustTable(cfg *config.Config, read func(string) ([]byte, error)) (trust.Ta
 	}
 	specs := make([]trust.Spec, len(cfg.Trust))
 	for i, row := range cfg.Trust {
-		specs[i] = trust.Spec{Match: row.Match, Keys: row.Keys, Log: row.Log, Expect: row.Expect, Stores: row.Stores, Hint: row.Hint}
+		specs[i] = trust.Spec{Match: row.Match, Log: row.Log, Expect: row.Expect, Stores: row.Stores, Hint: row.Hint}
+		for _, k := range row.Keys {
+			specs[i].Keys = append(specs[i].Keys, trust.KeySpec(k))
+		}
 		for _, id := range row.Identities {
-			specs[i].Identities = append(specs[i].Identities, trust.IdentitySpec{
+			specs[i].Identities = append(specs[i].Identities, trust.Identity{
 				Subject: id.Identity, SubjectRegexp: id.IdentityRegexp, Issuer: id.Issuer, IssuerRegexp: id.IssuerRegexp,
 			})
 		}
 		for _, b := range row.Builders {
-			specs[i].Builders = append(specs[i].Builders, trust.BuilderSpec{ID: b.ID, Signer: b.Signer, Level: b.Level})
+			specs[i].Builders = append(specs[i].Builders, trust.Builder{ID: b.ID, Signer: b.Signer, Level: b.Level})
 		}
 	}
 	origin := cfg.ConfigFile

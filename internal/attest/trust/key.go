@@ -149,3 +149,15 @@ func (k Key) Equal(other Key) bool { return k.spki == other.spki }
 func (k Key) ValidAt(t time.Time) bool {
 	return (k.NotBefore.IsZero() || !t.Before(k.NotBefore)) && (k.NotAfter.IsZero() || !t.After(k.NotAfter))
 }
+
+// Validity is when the key may sign, in words; "" when it is unbounded.
+func (k Key) Validity() string {
+	var words []string
+	if !k.NotBefore.IsZero() {
+		words = append(words, "from "+k.NotBefore.UTC().Format(time.DateOnly))
+	}
+	if !k.NotAfter.IsZero() {
+		words = append(words, "to "+k.NotAfter.UTC().Format(time.DateOnly))
+	}
+	return strings.Join(words, " ")
+}

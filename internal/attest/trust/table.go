@@ -96,6 +96,13 @@ func (t Table) Check() error {
 				return fault.Usagef(op, "stores are referrers, tags and index", "unknown store %q", s)
 			}
 		}
+		for j, k := range r.Keys {
+			for _, other := range r.Keys[:j] {
+				if k.Equal(other) && (k.Inactive != other.Inactive || !k.NotBefore.Equal(other.NotBefore) || !k.NotAfter.Equal(other.NotAfter)) {
+					return fault.Usagef(op, "list the key once", "%s is the same key as %s, with another validity", k, other)
+				}
+			}
+		}
 		for _, id := range r.Identities {
 			if err := id.Check(); err != nil {
 				return fault.New(fault.Usage, op, "", err)

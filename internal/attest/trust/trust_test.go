@@ -221,11 +221,13 @@ func TestEmbeddedRoot(t *testing.T) {
 	}
 }
 
-func newPublic(t *testing.T) *ecdsa.PublicKey {
+func newPublic(t *testing.T) *ecdsa.PublicKey { return &newPrivate(t).PublicKey }
+
+func newPrivate(t *testing.T) *ecdsa.PrivateKey {
 	t.Helper()
 	k, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &k.PublicKey
+	return k
 }
