@@ -82,7 +82,11 @@ func (c *checker) byCertificate(e *entity) outcome {
 		return c.identify(e, r, *res.Signature.Certificate, earliest(res))
 	}
 	if !chains {
-		return unknownf("signed by %s, whose certificate chains to no trusted root%s", who, c.next())
+		next := c.next()
+		if slices.Contains(e.cert.Issuer.Organization, "GitHub, Inc.") {
+			next = "; it says that GitHub's private instance issued it: give that one's root with trusted-root, as `gh attestation trusted-root` prints it"
+		}
+		return unknownf("signed by %s, whose certificate chains to no trusted root%s", who, next)
 	}
 	return badf("signed by %s, but it does not verify: %v", who, errors.Join(errs...))
 }

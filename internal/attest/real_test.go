@@ -100,7 +100,7 @@ func TestGitHubBundles(t *testing.T) {
 		{"reusable-workflow-attestation.sigstore.json", reusable, public, ""},
 		{"github_provenance_demo-0.0.12-py3-none-any-bundle.jsonl", demo, github, ""},
 		{"github_provenance_demo-0.0.12-py3-none-any-bundle.jsonl", demo, append(append([]*trust.Root{}, public...), github...), ""},
-		{"github_provenance_demo-0.0.12-py3-none-any-bundle.jsonl", demo, public, "chains to no trusted root"},
+		{"github_provenance_demo-0.0.12-py3-none-any-bundle.jsonl", demo, public, "chains to no trusted root; it says that GitHub's private instance issued it"},
 		{"sigstore-js-2.1.0-bundle.json", demo, public, "not a trusted identity"},
 		{"sigstore-js-2.1.0-bundle.json", js, github, "chains to no trusted root"},
 		{"sigstoreBundle-invalid-signature.json", js, public, "x"},

@@ -39,6 +39,9 @@ func attestVerifyBundleCommand(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if cmd.Flags().Changed("key") && (cmd.Flags().Changed("certificate-identity") || cmd.Flags().Changed("certificate-identity-regexp")) {
+				return fault.Usagef("read the arguments", "give --key, or --certificate-identity and --certificate-oidc-issuer", "one signature is made by a key or by an identity, not by both")
+			}
 			opt, err := pipeline.SignerOptions(cfg, a.Now().UTC(), readFile)
 			if err != nil {
 				return err

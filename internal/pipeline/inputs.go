@@ -60,10 +60,7 @@ func (r *run) readInputs() (*inputs, error) {
 	if name := r.cfg.TrustedRoot; name != "" {
 		data, err := r.deps.ReadFile(name)
 		if err == nil {
-			var root *trust.Root
-			if root, err = trust.ParseRoot(name, data); err == nil {
-				in.sigstore = []*trust.Root{root}
-			}
+			in.sigstore, err = trust.ParseRoots(name, data)
 		}
 		if err != nil {
 			errs = append(errs, fault.New(fault.Usage, "read the trusted root "+name, "it is the JSON file that cosign trusted-root create writes", err))

@@ -1,8 +1,11 @@
 package trust
 
 import (
+	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"time"
 
@@ -14,6 +17,11 @@ import (
 
 // maxRoot is the largest trusted root that is read, in bytes. Sigstore's is 7 KiB.
 const maxRoot = 4 << 20
+
+// maxRoots is the most trusted roots of one file.
+const maxRoots = 16
+
+const rootHint = "give a trusted_root.json, as `cosign trusted-root create` or `gh attestation trusted-root` writes it"
 
 // Root is one Sigstore instance: its certificate authorities, transparency logs and
 // timestamp authorities. Instances are kept apart: a certificate of one never goes
@@ -32,15 +40,47 @@ type Root struct {
 // 4 MiB or text that is no trusted root is an error with code Usage.
 func ParseRoot(source string, text []byte) (*Root, error) {
 	op := "read trusted root " + source
-	const hint = "give a trusted_root.json, as `cosign trusted-root create` or `gh attestation trusted-root` writes it"
 	if len(text) > maxRoot {
-		return nil, fault.Usagef(op, hint, "%d bytes, more than %d", len(text), maxRoot)
+		return nil, fault.Usagef(op, rootHint, "%d bytes, more than %d", len(text), maxRoot)
 	}
 	m, err := root.NewTrustedRootFromJSON(text)
 	if err != nil {
-		return nil, fault.New(fault.Usage, op, hint, err)
+		return nil, fault.New(fault.Usage, op, rootHint, err)
 	}
 	return &Root{Source: source, material: m}, nil
+}
+
+// ParseRoots reads a file of one trusted root, or of several as JSON lines: what `gh
+// attestation trusted-root` prints, GitHub's private instance beside the public-good one.
+// Errors are those of [ParseRoot]; more than 16 roots are one too.
+func ParseRoots(source string, text []byte) ([]*Root, error) {
+	var texts []json.RawMessage
+	for dec := json.NewDecoder(bytes.NewReader(text)); ; {
+		var one json.RawMessage
+		err := dec.Decode(&one)
+		if errors.Is(err, io.EOF) && len(texts) > 0 {
+			break
+		}
+		if err != nil {
+			return nil, fault.New(fault.Usage, "read trusted root "+source, rootHint, err)
+		}
+		if texts = append(texts, one); len(texts) > maxRoots {
+			return nil, fault.Usagef("read trusted root "+source, rootHint, "more than %d roots", maxRoots)
+		}
+	}
+	var out []*Root
+	for i, one := range texts {
+		name := source
+		if i > 0 {
+			name = fmt.Sprintf("%s#%d", source, i+1)
+		}
+		r, err := ParseRoot(name, one)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, r)
+	}
+	return out, nil
 }
 
 // NewRoot makes a root of material that is already in memory.

@@ -221,6 +221,37 @@ func TestEmbeddedRoot(t *testing.T) {
 	}
 }
 
+// TestParseRoots: a file may hold several instances, one on each line.
+func TestParseRoots(t *testing.T) {
+	const one = `{"mediaType":"application/vnd.dev.sigstore.trustedroot+json;version=0.1"}`
+	for _, tt := range []struct {
+		name, text string
+		roots      int
+		refused    string
+	}{
+		{"one", one, 1, ""},
+		{"written_over_several_lines", strings.ReplaceAll(one, ":", ":\n"), 1, ""},
+		{"lines", one + "\n" + one + "\n\n", 2, ""},
+		{"empty", " \n", 0, "EOF"},
+		{"text_after", one + "\nhello", 0, "invalid character"},
+		{"second_is_none", one + "\n{}", 0, "f#2"},
+		{"too_many", strings.Repeat(one+"\n", 17), 0, "more than 16"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			roots, err := trust.ParseRoots("f", []byte(tt.text))
+			if tt.refused != "" {
+				if fault.CodeOf(err) != fault.Usage || !strings.Contains(err.Error(), tt.refused) {
+					t.Errorf("ParseRoots = %v, want a usage error with %q", err, tt.refused)
+				}
+				return
+			}
+			if err != nil || len(roots) != tt.roots || roots[0].Source != "f" {
+				t.Errorf("ParseRoots = %v, %v, want %d", roots, err, tt.roots)
+			}
+		})
+	}
+}
+
 func newPublic(t *testing.T) *ecdsa.PublicKey { return &newPrivate(t).PublicKey }
 
 func newPrivate(t *testing.T) *ecdsa.PrivateKey {
