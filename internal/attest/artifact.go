@@ -71,7 +71,7 @@ func (a Artifact) sums() (map[crypto.Hash][]byte, error) {
 	if a.Open == nil {
 		algo, text, _ := strings.Cut(a.Digest, ":")
 		for _, h := range []crypto.Hash{crypto.SHA256, crypto.SHA384, crypto.SHA512} {
-			if strings.ReplaceAll(strings.ToLower(h.String()), "-", "") == algo && isHex(text, 2*h.Size()) {
+			if hashName(h) == algo && isHex(text, 2*h.Size()) {
 				sum, err := hex.DecodeString(text)
 				return map[crypto.Hash][]byte{h: sum}, err
 			}
@@ -98,6 +98,9 @@ func (a Artifact) sums() (map[crypto.Hash][]byte, error) {
 	}
 	return sums, nil
 }
+
+// hashName is a hash in the words of digests and of log entries: sha256.
+func hashName(h crypto.Hash) string { return strings.ToLower(strings.ReplaceAll(h.String(), "-", "")) }
 
 // read returns the bytes of an artifact of at most limit bytes, nil for a larger one.
 func (a Artifact) read(limit int64) ([]byte, error) {

@@ -57,12 +57,13 @@ func (c *checker) byCertificate(e *entity) outcome {
 			continue
 		}
 		chains = true
-		if err := stampsWithin(e, r, e.certificateValidAt); err != nil {
+		stamped, err := stampsWithin(e, r, e.certificateValidAt)
+		if err != nil {
 			errs = append(errs, fmt.Errorf("%s: %w", r.Source, err))
 			continue
 		}
-		if isIntoto001(e) && c.log != trust.LogIgnore && r.HasLog() {
-			summary, at, err := c.keyless001(e, r)
+		if boundHere(e) && c.log != trust.LogIgnore && r.HasLog() {
+			summary, at, err := keylessLogged(e, r, stamped)
 			if err != nil {
 				errs = append(errs, fmt.Errorf("%s: %w", r.Source, err))
 				continue

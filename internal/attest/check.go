@@ -146,33 +146,31 @@ func (c *checker) byKey(e *entity, k *keyVerifier) outcome {
 	}
 	var errs []error
 	for _, r := range c.roots {
-		if err := stampsWithin(e, r, k.ValidAtTime); err != nil {
+		stamped, err := stampsWithin(e, r, k.ValidAtTime)
+		if err != nil {
 			return badf("signed by %s, but %v", k.key, err)
 		}
-		if logged && isIntoto001(e) {
-			at, err := key001(e, r, k)
-			if err == nil && !k.ValidAtTime(at) {
-				err = fmt.Errorf("it was signed at %s, when the key was not valid", at.Format(time.RFC3339))
-			}
+		switch {
+		case logged && boundHere(e):
+			at, err := keyLogged(e, r, k)
 			if err != nil {
 				errs = append(errs, fmt.Errorf("%s: %w", r.Source, err))
 				continue
 			}
-			out.root, out.logged, out.signedAt, out.log = r, true, at, describeLog(e, r)
-			out.reason += "; " + out.log
-			return out
-		}
-		res, err := runWithKey(e, withKey{r.Material(), k}, logged)
-		if err != nil {
-			errs = append(errs, fmt.Errorf("%s: %w", r.Source, err))
-			continue
+			out.signedAt = earlier(at, stamped)
+		default:
+			res, err := runWithKey(e, withKey{r.Material(), k}, logged)
+			if err != nil {
+				errs = append(errs, fmt.Errorf("%s: %w", r.Source, err))
+				continue
+			}
+			out.signedAt = earliest(res)
 		}
 		out.root, out.logged = r, logged
 		if logged {
 			out.log = describeLog(e, r)
 			out.reason += "; " + out.log
 		}
-		out.signedAt = earliest(res)
 		if out.signedAt.IsZero() {
 			return c.withoutTime(out)
 		}
