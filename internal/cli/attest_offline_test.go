@@ -234,6 +234,36 @@ func TestKeyringOfARow(t *testing.T) {
 	}
 }
 
+// TestLogPolicyOfARow: what a row wants of the transparency log holds, and the option wins
+// over it in both directions. The signatures of the test are not logged.
+func TestLogPolicyOfARow(t *testing.T) {
+	w := newWorld(t, testkit.RegistryOptions{})
+	ref, _ := w.push(w.image())
+	for _, tt := range []struct {
+		row, option string
+		want        report.AttestationState
+	}{
+		{"auto", "", report.Verified}, {"require", "", report.Invalid}, {"require", "auto", report.Invalid}, {"require", "ignore", report.Verified},
+		{"ignore", "", report.Verified}, {"ignore", "require", report.Invalid}, {"auto", "require", report.Invalid},
+	} {
+		t.Run(tt.row+"_"+tt.option, func(t *testing.T) {
+			config := w.path("log.yaml")
+			row := "trust:\n  - match: \"" + w.registry.Host() + "/**\"\n    keys: [" + w.path("key.pem") + "]\n    log: " + tt.row + "\n"
+			if err := os.WriteFile(config, []byte(row), 0o644); err != nil {
+				t.Fatal(err)
+			}
+			args := []string{"verify", ref, "--registry-username", login, "--registry-password-file", w.passwordFile(), "--report-dir", w.path("report"), "--config", config}
+			if tt.option != "" {
+				args = append(args, "--transparency-log", tt.option)
+			}
+			_, _, text := w.run(append(args, w.dbFlags...)...)
+			if a := vexOf(t, w.report()); a.State != tt.want {
+				t.Errorf("the VEX is %s because %q, want %s\n%s", a.State, a.Reason, tt.want, text)
+			}
+		})
+	}
+}
+
 // TestProvenanceRules holds the verified provenance to the user's rules.
 func TestProvenanceRules(t *testing.T) {
 	w := newWorld(t, testkit.RegistryOptions{})

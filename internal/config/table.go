@@ -47,7 +47,7 @@ func Options() []Option {
 		{Name: "certificate-oidc-issuer-regexp", Kind: String, Group: "Trust", set: regexpString(func(c *Config) *string { return &c.CertificateOIDCIssuerRegexp }),
 			Help: "Regular expression that the issuer must match"},
 		{Name: "transparency-log", Kind: String, Default: "auto", Values: []string{"auto", "require", "ignore"}, Group: "Trust", set: str(func(c *Config) *string { return &c.TransparencyLog }),
-			Help: "auto verifies a log entry where one is attached, require wants one for each signature, ignore looks at none"},
+			Help: "auto does what the trust row says, else verifies a log entry where one is attached; require wants one for each signature, ignore looks at none"},
 		{Name: "attestation-registry", Kind: String, Group: "Trust", set: str(func(c *Config) *string { return &c.AttestationRegistry }),
 			Help: "Registry that holds the attestations, if it is not the image's own (registry.scout.docker.com is found by itself for DHI mirrors); none looks in no other"},
 		{Name: "attestation", Kind: List, Group: "Trust", set: list(func(c *Config) *[]string { return &c.Attestations }),

@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
@@ -166,7 +167,7 @@ func (p *platform) signedFile(ctx context.Context, source string, file feed.File
 	opt := p.inputs.attestOptions(p.cfg, p.deps)
 	if len(opt.Keys) == 0 && len(opt.Identities) == 0 {
 		row, _ := opt.Table.For(repository, true)
-		opt.Keys, opt.Identities = row.Keys, row.Identities
+		opt.Keys, opt.Identities, opt.Log = row.Keys, row.Identities, cmp.Or(opt.Log, row.Log)
 	}
 	res, err := attest.VerifyBundle(ctx, attest.Artifact{Name: source, Open: func() (io.ReadCloser, error) {
 		return io.NopCloser(bytes.NewReader(data)), nil

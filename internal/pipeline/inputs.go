@@ -164,12 +164,16 @@ func (r *run) readVEX() ([]vexFile, error) {
 	return out, errors.Join(errs...)
 }
 
-// attestOptions says who may sign.
+// attestOptions says who may sign. A log policy of auto leaves the word to the trust row.
 func (in *inputs) attestOptions(cfg *config.Config, deps Deps) attest.Options {
-	return attest.Options{
+	opt := attest.Options{
 		Keys: in.keys, Identities: in.identities, Roots: in.sigstore, Table: in.table,
 		Log: trust.LogPolicy(cfg.TransparencyLog), Now: deps.Now, Logger: deps.Logger,
 	}
+	if opt.Log == trust.LogAuto {
+		opt.Log = ""
+	}
+	return opt
 }
 
 // SignerOptions are the verifier's options for evidence that is on disk already: the
