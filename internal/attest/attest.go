@@ -81,7 +81,6 @@ func Verify(ctx context.Context, subject Subject, stores []Store, opt Options) (
 	v.read.manifests(ctx, found)
 	candidates := v.candidates(found)
 	v.signatures(ctx, candidates)
-	v.read.blobs(ctx, blobsOf(candidates))
 	res := v.judge(candidates)
 	switch err := ctx.Err(); {
 	case errors.Is(err, context.DeadlineExceeded):

@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"crypto"
 	"encoding/base64"
+	"encoding/hex"
 	"errors"
 	"fmt"
 
+	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/secure-systems-lab/go-securesystemslib/dsse"
 	protobundle "github.com/sigstore/protobuf-specs/gen/pb-go/bundle/v1"
 	"github.com/sigstore/sigstore-go/pkg/bundle"
@@ -102,6 +104,15 @@ func (b *bundled) fromEnvelope(env *dsse.Envelope) error {
 	}
 	b.dsse, b.payload, b.payloadType = true, payload, env.PayloadType
 	return nil
+}
+
+// signs is the manifest that a message signature says it is over; zero when it says none.
+// It has to come true.
+func (b *bundled) signs() v1.Hash {
+	if b.claimedAlgo != crypto.SHA256 || len(b.claimed) != crypto.SHA256.Size() {
+		return v1.Hash{}
+	}
+	return v1.Hash{Algorithm: "sha256", Hex: hex.EncodeToString(b.claimed)}
 }
 
 // ofMessage completes a message signature with the message's digest, and the message

@@ -21,7 +21,7 @@ const (
 // candidate is one thing that may become an attestation: one layer of one manifest.
 type candidate struct {
 	obj   *object
-	also  []*object // other manifests around the same envelope or bundle
+	also  []place // other manifests around the same envelope or bundle
 	kind  kind
 	layer v1.Descriptor
 	blob  *blob
@@ -30,11 +30,18 @@ type candidate struct {
 	lookup error
 }
 
+// place is a layer of a manifest.
+type place struct {
+	obj   *object
+	layer v1.Descriptor
+}
+
 // sigRef is one signature that was found for a candidate.
 type sigRef struct {
 	obj   *object
 	layer v1.Descriptor
 	blob  *blob
+	out   *outcome // once it was judged
 }
 
 // kindOf sorts a manifest by what it says of itself; the bytes are held to it later.
@@ -70,10 +77,15 @@ func kindOf(o *object) kind {
 
 // candidates makes candidates of the manifests that were found: one for each layer. A
 // manifest that could not be read is one too: it is reported, not forgotten. The same
-// envelope or bundle in several manifests is one candidate.
+// envelope or bundle in several manifests is one candidate, whatever else the manifests
+// say: which of them comes first must not decide.
 func (r *verification) candidates(found []*object) []*candidate {
 	var out []*candidate
-	same := map[v1.Hash]*candidate{}
+	type content struct {
+		kind   kind
+		digest v1.Hash
+	}
+	same := map[content]*candidate{}
 	for _, o := range found {
 		if o.err != nil {
 			out = append(out, &candidate{obj: o})
@@ -91,13 +103,13 @@ func (r *verification) candidates(found []*object) []*candidate {
 			layers = layers[:1] // bindStatement refuses it
 		}
 		for _, l := range layers {
-			if c := same[l.Digest]; c != nil && (k == kindEnvelope || k == kindBundle) {
-				c.also = append(c.also, o)
+			if c := same[content{k, l.Digest}]; c != nil && (k == kindEnvelope || k == kindBundle) && c.layer.Size == l.Size {
+				c.also = append(c.also, place{o, l})
 				c.blob.stores = append(c.blob.stores, storesOf(o.sightings)...)
 				continue
 			}
 			c := r.candidate(o, k, l)
-			same[l.Digest] = c
+			same[content{k, l.Digest}] = c
 			out = append(out, c)
 		}
 	}

@@ -102,7 +102,7 @@ func (r *verification) judgeStatement(j *judged) {
 		j.decline(err)
 		return
 	}
-	r.weigh(j, func(sig *sigRef) outcome { return r.checkSignature(sig, j.obj.digest) })
+	r.weigh(j, func(sig *sigRef) outcome { return r.judgedSignature(sig, j.obj.digest) })
 	switch {
 	case j.best.grade == none:
 		j.att.Form = "none"
@@ -238,8 +238,8 @@ func (r *verification) storeNames(c *candidate) string {
 	names := ""
 	seen := map[string]bool{}
 	sightings := c.obj.sightings
-	for _, o := range c.also {
-		sightings = append(slices.Clip(sightings), o.sightings...)
+	for _, p := range c.also {
+		sightings = append(slices.Clip(sightings), p.obj.sightings...)
 	}
 	for _, s := range storesOf(sightings) {
 		if n := r.read.stores[s].Name(); !seen[n] {

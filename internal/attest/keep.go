@@ -31,6 +31,9 @@ func (k *keeper) keep(j *judged) {
 	dir := k.dir(j.att.Family, j.att.Digest)
 	label := join(j.att.Family, j.att.PredicateType)
 	k.file(dir, "manifest.json", manifestType(j.obj), j.obj.raw, "attestation", label, j.obj.digest.String())
+	for i, p := range j.also {
+		k.file(dir, fmt.Sprintf("manifest-%d.json", i+2), manifestType(p.obj), p.obj.raw, "attestation", label, p.obj.digest.String())
+	}
 	if name := blobName(j); name != "" && j.blob != nil && j.blob.data != nil {
 		j.att.Path = k.file(dir, name, string(j.layer.MediaType), j.blob.data, strings.TrimSuffix(name, ".json"), label, j.blob.desc.Digest.String())
 	}

@@ -5,34 +5,47 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
+	"github.com/imagegate/imagegate/internal/attest/trust"
 	"github.com/imagegate/imagegate/internal/report"
 )
 
-// signatures finds the signatures of the bare statements: the referrers of each
-// attestation manifest in every store, and where there are none the .sig tag.
+// signatures finds the signatures of the bare statements and reads them: the referrers of
+// each attestation manifest in every store, and for those that no referrer signs well, the
+// .sig tag.
 func (r *verification) signatures(ctx context.Context, candidates []*candidate) {
 	byManifest := map[v1.Hash][]*candidate{}
-	var order []v1.Hash
+	var all, unsigned []v1.Hash
 	for _, c := range candidates {
 		if c.kind == kindStatement && c.obj.err == nil {
 			if byManifest[c.obj.digest] == nil {
-				order = append(order, c.obj.digest)
+				all = append(all, c.obj.digest)
 			}
 			byManifest[c.obj.digest] = append(byManifest[c.obj.digest], c)
 		}
 	}
-	found := r.findSignatures(ctx, order)
-	for d, f := range found {
-		for _, c := range byManifest[d] {
-			c.lookup = f.err
-			for _, o := range f.objects {
-				c.sigs = append(c.sigs, r.sigRefs(o)...)
-			}
+	asked := r.findSignatures(ctx, byManifest, all, false)
+	r.read.blobs(ctx, blobsOf(candidates))
+	for _, d := range all {
+		if c := byManifest[d][0]; !slices.ContainsFunc(c.sigs, func(s *sigRef) bool { return r.judgedSignature(s, d).grade == good }) {
+			unsigned = append(unsigned, d)
 		}
 	}
+	asked = append(asked, r.findSignatures(ctx, byManifest, unsigned, true)...)
+	r.read.blobs(ctx, blobsOf(candidates))
+	r.probeSignatures(asked, len(all))
+}
+
+// judgedSignature is checkSignature, once for each signature.
+func (r *verification) judgedSignature(s *sigRef, target v1.Hash) outcome {
+	if s.out == nil {
+		out := r.checkSignature(s, target)
+		s.out = &out
+	}
+	return *s.out
 }
 
 // sigRefs are the signatures of one signature manifest.
@@ -47,55 +60,45 @@ func (r *verification) sigRefs(o *object) []*sigRef {
 	return out
 }
 
-// signed are the signature manifests of one attestation manifest.
-type signed struct {
-	objects []*object
-	err     error
-}
-
-func (r *verification) findSignatures(ctx context.Context, manifests []v1.Hash) map[v1.Hash]*signed {
-	out := map[v1.Hash]*signed{}
-	var ask, tags []listing
+// findSignatures asks every store for the signatures of the manifests, by referrers or by
+// tag, and adds them to the manifests' candidates. It returns the answers.
+func (r *verification) findSignatures(ctx context.Context, of map[v1.Hash][]*candidate, manifests []v1.Hash, byTag bool) []listing {
+	var ask []listing
 	for _, d := range manifests {
 		for s := range r.read.stores {
-			ask = append(ask, listing{store: s, subject: d})
-		}
-	}
-	r.ask(ctx, ask)
-	with := map[v1.Hash]bool{}
-	for _, l := range ask {
-		use, _, _ := r.considered(l)
-		with[l.subject] = with[l.subject] || len(use) > 0
-	}
-	for _, d := range manifests {
-		for s := range r.read.stores {
-			if !with[d] {
-				tags = append(tags, listing{store: s, subject: d, tag: tagOf(d, ".sig")})
+			if byTag {
+				ask = append(ask, r.unlessLeftOut(trust.StoreTags, listing{store: s, subject: d, tag: tagOf(d, ".sig")}))
+			} else {
+				ask = append(ask, r.unlessLeftOut(trust.StoreReferrers, listing{store: s, subject: d}))
 			}
 		}
 	}
-	r.ask(ctx, tags)
-	ask = append(ask, tags...)
-	r.probeSignatures(ask, len(manifests))
-
-	var all []*object
-	sets := map[v1.Hash]*objects{}
+	r.ask(ctx, ask)
+	found := map[v1.Hash]*objects{}
 	for _, d := range manifests {
-		sets[d] = newObjects()
-		out[d] = &signed{}
+		found[d] = newObjects()
 	}
 	for _, l := range ask {
 		if l.err != nil && !errors.Is(l.err, fs.ErrNotExist) && !errors.Is(l.err, errors.ErrUnsupported) {
-			out[l.subject].err = errors.Join(out[l.subject].err, fmt.Errorf("%s: %w", r.read.stores[l.store].Name(), l.err))
+			for _, c := range of[l.subject] {
+				c.lookup = errors.Join(c.lookup, fmt.Errorf("%s: %w", r.read.stores[l.store].Name(), l.err))
+			}
 		}
-		r.collect(sets[l.subject], l)
+		r.collect(found[l.subject], l)
 	}
+	var all []*object
 	for _, d := range manifests {
-		out[d].objects = sets[d].sorted()
-		all = append(all, out[d].objects...)
+		all = append(all, found[d].sorted()...)
 	}
 	r.read.manifests(ctx, all)
-	return out
+	for _, d := range manifests {
+		for _, o := range found[d].sorted() {
+			for _, c := range of[d] {
+				c.sigs = append(c.sigs, r.sigRefs(o)...)
+			}
+		}
+	}
+	return ask
 }
 
 // probeSignatures sums up, for each store, the questions about signatures: one probe

@@ -44,6 +44,16 @@ func (o *object) byTag() bool {
 	return !slices.ContainsFunc(o.sightings, func(s sighting) bool { return s.tag == "" })
 }
 
+// size is the smallest size with which the manifest was listed: who lists it wrongly
+// keeps nobody from reading it.
+func (o *object) size() int64 {
+	size := o.sightings[0].desc.Size
+	for _, s := range o.sightings {
+		size = min(size, s.desc.Size)
+	}
+	return size
+}
+
 // blob is one layer of an object.
 type blob struct {
 	desc   v1.Descriptor
@@ -52,6 +62,7 @@ type blob struct {
 	stores []int
 	data   []byte
 	err    error
+	done   bool
 }
 
 // reader reads by digest from the stores, within the limits. Admission is decided in
@@ -82,7 +93,7 @@ func (r *reader) manifests(ctx context.Context, objects []*object) {
 		if o.raw != nil || o.err != nil {
 			continue
 		}
-		size := o.sightings[0].desc.Size
+		size := o.size()
 		if size > r.lim.manifest {
 			o.err = fmt.Errorf("%w MaxManifest: it says it has %d bytes, more than %d", errLimit, size, r.lim.manifest)
 		} else if o.err = r.admit(size); o.err == nil {
@@ -117,36 +128,45 @@ func (r *reader) manifest(ctx context.Context, o *object) ([]byte, error) {
 	return nil, errors.Join(errs...)
 }
 
-// blobs reads each blob once, however often its digest is asked for.
+// blobs reads each blob that was not read yet, once for its digest and size, from any of
+// the stores of all that ask for it.
 func (r *reader) blobs(ctx context.Context, blobs []*blob) {
-	first := map[v1.Hash]*blob{}
+	type content struct {
+		digest v1.Hash
+		size   int64
+	}
+	first := map[content]*blob{}
 	var todo, again []*blob
 	for _, b := range blobs {
+		if b.done {
+			continue
+		}
+		b.done = true
+		f := first[content{b.desc.Digest, b.desc.Size}]
 		switch {
 		case b.desc.Size > b.max:
 			b.err = fmt.Errorf("%w %s: %d bytes, more than %d; it was not downloaded", errLimit, b.name, b.desc.Size, b.max)
-		case first[b.desc.Digest] != nil:
+		case f != nil:
+			f.stores = append(f.stores, b.stores...)
 			again = append(again, b)
 		default:
 			if b.err = r.admit(b.desc.Size); b.err == nil {
-				first[b.desc.Digest] = b
+				first[content{b.desc.Digest, b.desc.Size}] = b
 				todo = append(todo, b)
 			}
 		}
 	}
 	r.each(len(todo), func(i int) { todo[i].data, todo[i].err = r.blob(ctx, todo[i]) })
 	for _, b := range again {
-		if f := first[b.desc.Digest]; f.desc.Size == b.desc.Size {
-			b.data, b.err = f.data, f.err
-		} else {
-			b.err = brokenf("blob %s is listed with %d and with %d bytes", b.desc.Digest, f.desc.Size, b.desc.Size)
-		}
+		f := first[content{b.desc.Digest, b.desc.Size}]
+		b.data, b.err = f.data, f.err
 	}
 }
 
 func (r *reader) blob(ctx context.Context, b *blob) ([]byte, error) {
 	var errs []error
-	for _, s := range b.stores {
+	slices.Sort(b.stores)
+	for _, s := range slices.Compact(b.stores) {
 		data, err := r.stores[s].Blob(ctx, b.desc, b.max)
 		switch {
 		case err != nil:

@@ -2,6 +2,8 @@ package attest
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
@@ -18,8 +20,8 @@ func (r *verification) judgeEnvelope(j *judged) {
 		j.decline(fmt.Errorf("the envelope could not be read: %w", j.blob.err))
 		return
 	}
-	entities, err := parseEnvelope(j.layer, j.blob.data, r.lim, r.check.log)
-	if err != nil {
+	entities, err := r.entities(j)
+	if len(entities) == 0 && err != nil {
 		j.decline(brokenf("%w", err))
 		return
 	}
@@ -36,6 +38,24 @@ func (r *verification) judgeEnvelope(j *judged) {
 		outs = append(outs, r.check.check(e))
 	}
 	j.settle(outs)
+}
+
+// entities are the signatures of an envelope. Certificate, log entry and timestamp are in
+// the annotations of each layer that holds it; one that is broken does not spoil another.
+func (r *verification) entities(j *judged) (out []*entity, first error) {
+	var seen []map[string]string
+	for _, p := range append([]place{{j.obj, j.layer}}, j.also...) {
+		if slices.ContainsFunc(seen, func(a map[string]string) bool { return maps.Equal(a, p.layer.Annotations) }) {
+			continue
+		}
+		seen = append(seen, p.layer.Annotations)
+		list, err := parseEnvelope(p.layer, j.blob.data, r.lim, r.check.log)
+		if first == nil {
+			first = err
+		}
+		out = append(out, list...)
+	}
+	return out, first
 }
 
 // judgeBundle judges a Sigstore bundle that holds a statement about the image or a
@@ -59,14 +79,11 @@ func (r *verification) judgeBundle(j *judged) {
 		j.settle([]outcome{r.check.check(&b.entity)})
 		return
 	}
-	target := j.obj.sightings[0].subject
-	if m := j.obj.man; m.Subject != nil {
-		target = m.Subject.Digest
-	}
 	j.att.PredicateType = j.blobType()
 	j.signature = true
-	if target != r.subject.Digest && target != r.subject.Index {
-		j.decline(brokenf("the bundle's subject is %s, not %s", target, r.subject.Digest))
+	target := b.signs()
+	if target != r.subject.Digest && (target != r.subject.Index || target == (v1.Hash{})) {
+		j.decline(brokenf("the bundle signs %s %x, not %s", algorithmName(b.claimedAlgo), clipBytes(b.claimed), r.subject.Digest))
 		return
 	}
 	j.att.Subject = target.String()
