@@ -21,18 +21,18 @@ func (p *platform) vouched() bool {
 }
 
 // dockerKeys are the keys that stand for Docker: those of the trust row for the image's
-// canonical name in Docker's own registry, and, where the user names keys for this repository and none of Docker's is
-// among them, those in its stead, so that a run can follow a rotation. A key that stands
-// beside one of Docker's is somebody else's.
+// canonical name in Docker's own registry, those that the user names for the run, so that
+// it can follow a rotation, and, where the user's row for the repository names none of
+// Docker's, those in their stead. A key that stands beside one of Docker's in a row is
+// somebody else's.
 func dockerKeys(opt attest.Options, repository, canonical string) []trust.Key {
 	docker, _ := opt.Table.For(canonical, true)
-	named := opt.Keys
-	if len(opt.Keys) == 0 && len(opt.Identities) == 0 {
-		row, _ := opt.Table.For(repository, true)
-		named = row.Keys
+	if len(opt.Keys) > 0 || len(opt.Identities) > 0 {
+		return slices.Concat(docker.Keys, opt.Keys)
 	}
-	if slices.ContainsFunc(named, func(k trust.Key) bool { return slices.ContainsFunc(docker.Keys, k.Equal) }) {
+	row, _ := opt.Table.For(repository, true)
+	if slices.ContainsFunc(row.Keys, func(k trust.Key) bool { return slices.ContainsFunc(docker.Keys, k.Equal) }) {
 		return docker.Keys
 	}
-	return slices.Concat(docker.Keys, named)
+	return slices.Concat(docker.Keys, row.Keys)
 }
