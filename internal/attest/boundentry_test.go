@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
@@ -193,5 +194,31 @@ func TestKeylessEntryBoundHere(t *testing.T) {
 				t.Errorf("grade %d, %q; want %q", out.grade, out.reason, tt.reason)
 			}
 		})
+	}
+}
+
+// TestKindOfALogEntry: an entry is what its body says, and a bundle that says otherwise is
+// refused.
+func TestKindOfALogEntry(t *testing.T) {
+	v := newInstance(t, "test instance")
+	const who = "https://github.com/acme/app/.github/workflows/release.yml@refs/heads/main"
+	img := imageDigest("a")
+	opt := Options{Identities: []trust.Identity{{Subject: who, Issuer: githubIssuer}}, Roots: []*trust.Root{v.root}}
+	for _, tt := range []struct{ kind, version, reason string }{
+		{"dsse", "0.0.1", ""},
+		{"intoto", "0.0.1", "the bundle calls it intoto 0.0.1, its body says dsse 0.0.1"},
+		{"dsse", "0.0.2", "the bundle calls it dsse 0.0.2"},
+		{"", "", "the bundle calls it"},
+	} {
+		var b map[string]any
+		if err := json.Unmarshal(keylessBundle(t, v, who, githubIssuer, statementBytes(t, vexType, img)), &b); err != nil {
+			t.Fatal(err)
+		}
+		entry := b["verificationMaterial"].(map[string]any)["tlogEntries"].([]any)[0].(map[string]any)
+		entry["kindVersion"] = map[string]any{"kind": tt.kind, "version": tt.version}
+		_, err := VerifyBundle(t.Context(), Artifact{Name: "image", Digest: img.String()}, marshal(t, b), opt)
+		if (err == nil) != (tt.reason == "") || err != nil && !strings.Contains(err.Error(), tt.reason) {
+			t.Errorf("%s %s: %v, want %q", tt.kind, tt.version, err, tt.reason)
+		}
 	}
 }

@@ -53,7 +53,7 @@ type bundled struct {
 
 // openBundle takes a bundle apart. For a DSSE envelope the entity is complete; for a
 // message signature the caller says over which bytes with ofMessage.
-func openBundle(b *bundle.Bundle) (*bundled, error) {
+func openBundle(b *bundle.Bundle, lim limits) (*bundled, error) {
 	out := &bundled{}
 	var err error
 	if out.version, err = b.Version(); err != nil {
@@ -61,6 +61,11 @@ func openBundle(b *bundle.Bundle) (*bundled, error) {
 	}
 	if out.entries, err = b.TlogEntries(); err != nil {
 		return nil, fmt.Errorf("%w: %w", errBundle, err)
+	}
+	for _, e := range out.entries {
+		if err := checkKind(e, lim); err != nil {
+			return nil, fmt.Errorf("%w: log entry: %w", errBundle, err)
+		}
 	}
 	if out.stamps, err = b.Timestamps(); err != nil {
 		return nil, fmt.Errorf("%w: %w", errBundle, err)

@@ -92,6 +92,20 @@ func entryKind(body []byte, lim limits) (*rekor.KindVersion, error) {
 	return &rekor.KindVersion{Kind: kind, Version: version}, nil
 }
 
+// checkKind refuses an entry that a bundle calls by another kind than its body has:
+// sigstore-go compares the bundle's word with itself.
+func checkKind(e *tlog.Entry, lim limits) error {
+	tle := e.TransparencyLogEntry()
+	body, err := entryKind(tle.GetCanonicalizedBody(), lim)
+	if err != nil {
+		return fmt.Errorf("body: %w", err)
+	}
+	if said := tle.GetKindVersion(); said.GetKind() != body.GetKind() || said.GetVersion() != body.GetVersion() {
+		return fmt.Errorf("the bundle calls it %s %s, its body says %s %s", clip(said.GetKind()), clip(said.GetVersion()), clip(body.GetKind()), clip(body.GetVersion()))
+	}
+	return nil
+}
+
 // parseEntry makes an entry of what parseRekorBundle returned. A panic of the library's
 // parsers makes it an error.
 func parseEntry(t *rekor.TransparencyLogEntry) (e *tlog.Entry, err error) {

@@ -97,7 +97,7 @@ func (r *verification) openBundleBlob(b *blob) (*bundled, error) {
 	if err != nil {
 		return nil, err
 	}
-	return openBundle(raw)
+	return openBundle(raw, r.lim)
 }
 
 // checkMessage judges a bundle's signature over a manifest.

@@ -49,7 +49,7 @@ func TestEveryTimestampCounts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b, err := openBundle(raw)
+	b, err := openBundle(raw, Options{}.limits())
 	if err != nil || len(b.stamps) != 1 {
 		t.Fatalf("%d timestamps, %v", len(b.stamps), err)
 	}

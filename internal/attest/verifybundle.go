@@ -96,7 +96,7 @@ func (c *checker) verifyOne(artifact Artifact, data []byte, lim limits) (*Bundle
 	if err != nil {
 		return nil, err
 	}
-	b, err := openBundle(raw)
+	b, err := openBundle(raw, lim)
 	if err != nil {
 		return nil, err
 	}
