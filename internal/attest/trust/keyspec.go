@@ -78,8 +78,8 @@ func LoadKeys(name string, read func(path string) ([]byte, error)) ([]Key, error
 		}
 		return []Key{k}, nil
 	}
-	text := []byte(name)
-	if strings.Contains(name, "-----BEGIN ") {
+	text, given := []byte(name), strings.Contains(name, "-----BEGIN ")
+	if given {
 		name = "given as text"
 	} else {
 		var err error
@@ -95,7 +95,11 @@ func LoadKeys(name string, read func(path string) ([]byte, error)) ([]Key, error
 	if err != nil {
 		return nil, err
 	}
-	for i, k := range keys { // an inactive key stays refused, whatever file it is in
+	for i, k := range keys {
+		if given {
+			keys[i].Ref = "cosign.pub" // wherever the reader has it
+		}
+		// An inactive key stays refused, whatever file it is in.
 		for _, b := range builtin {
 			if k.Equal(b) {
 				if b.Inactive != "" {
