@@ -3,6 +3,8 @@ package dockerfile
 import (
 	"strings"
 
+	"github.com/moby/buildkit/frontend/dockerfile/instructions"
+
 	"github.com/imagegate/imagegate/internal/harden/check"
 	"github.com/imagegate/imagegate/internal/report"
 )
@@ -28,6 +30,15 @@ var valid = &rule{
 				p.Failf(at(im.line), "%s: %v", im.what, im.err)
 			}
 		}
+		p.f.steps(func(st *Step) {
+			if e, ok := st.Cmd.(*instructions.ExposeCommand); ok {
+				for _, port := range e.Ports {
+					if !strings.Contains(port, "$") && ports(port) == nil {
+						p.Failf(at(st.Line), "EXPOSE %s is no port: 0 to 65535, a range, and /tcp, /udp or /sctp", check.Quote(port))
+					}
+				}
+			}
+		})
 		p.Passf("%d build stages", len(p.f.Stages))
 	},
 }

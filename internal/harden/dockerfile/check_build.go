@@ -28,7 +28,7 @@ var noBuildTools = &rule{
 				p.Failf(at(root.Line), "the final stage is built on %s: %s", check.Cut(b.Ref.Raw), why)
 			}
 		}
-		p.f.finalSteps(func(_ *Stage, st *Step) {
+		p.f.finalSteps(func(st *Step) {
 			if c, ok := st.Cmd.(*instructions.CopyCommand); ok && c.From != "" {
 				for _, src := range c.SourcePaths {
 					if tool := toolPath(src); tool != "" {
@@ -127,9 +127,11 @@ func builds(c script.Command) string {
 	return ""
 }
 
+// firstWord is the first argument that is no option, nor the value of a -o; an option
+// when there is nothing else.
 func firstWord(args []string) string {
-	for _, a := range args {
-		if !strings.HasPrefix(a, "-") {
+	for i, a := range args {
+		if !strings.HasPrefix(a, "-") && (i == 0 || args[i-1] != "-o") {
 			return a
 		}
 	}

@@ -36,13 +36,17 @@ var addURL = &rule{
 	},
 	run: func(p *pass) {
 		seen := 0
-		p.f.steps(func(_ *Stage, st *Step) {
+		p.f.steps(func(st *Step) {
 			c, ok := st.Cmd.(*instructions.AddCommand)
 			if !ok {
 				return
 			}
 			for _, src := range c.SourcePaths {
 				kind := remote(src)
+				if strings.HasPrefix(src, "$") {
+					seen++
+					p.Undecidedf(at(st.Line), "whether ADD fetches %s depends on a value that is not in the file", check.Quote(src))
+				}
 				if kind == "" {
 					continue
 				}
@@ -77,14 +81,14 @@ var addLocal = &rule{
 	},
 	run: func(p *pass) {
 		seen := 0
-		p.f.steps(func(_ *Stage, st *Step) {
+		p.f.steps(func(st *Step) {
 			c, ok := st.Cmd.(*instructions.AddCommand)
 			if !ok {
 				return
 			}
 			for _, src := range c.SourcePaths {
-				if remote(src) != "" {
-					continue
+				if remote(src) != "" || strings.HasPrefix(src, "$") {
+					continue // see HIG-D010
 				}
 				seen++
 				if !archive(src) {
@@ -110,7 +114,7 @@ func firstField(s string) string {
 
 func archive(src string) bool {
 	l := strings.ToLower(src)
-	for _, s := range []string{".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tbz", ".tar.xz", ".txz", ".tlz", ".tar.lz", ".tar.zst", ".tar.lzma"} {
+	for _, s := range []string{".tar", ".gz", ".tgz", ".bz2", ".tbz2", ".tbz", ".xz", ".txz", ".tlz", ".lz", ".zst", ".lzma"} {
 		if strings.HasSuffix(l, s) {
 			return true
 		}
@@ -174,7 +178,7 @@ var writable = &rule{
 		Good:       "FROM alpine:3.22\nRUN install -d -o 65532 -g 65532 -m 0750 /data\nUSER 65532:65532\n",
 	},
 	run: func(p *pass) {
-		p.f.steps(func(_ *Stage, st *Step) {
+		p.f.steps(func(st *Step) {
 			mode := ""
 			switch c := st.Cmd.(type) {
 			case *instructions.CopyCommand:
@@ -268,24 +272,24 @@ var workdir = &rule{
 	run: func(p *pass) {
 		seen := 0
 		absolute := map[*Stage]bool{}
-		p.f.steps(func(s *Stage, st *Step) {
-			if absolute[s.Base.Stage] {
-				absolute[s] = true
+		for _, s := range p.f.Stages {
+			absolute[s] = absolute[s.Base.Stage]
+			for _, st := range s.Steps {
+				w, ok := st.Cmd.(*instructions.WorkdirCommand)
+				if !ok {
+					continue
+				}
+				seen++
+				switch {
+				case strings.HasPrefix(w.Path, "/") || len(w.Path) > 1 && w.Path[1] == ':':
+					absolute[s] = true
+				case strings.HasPrefix(w.Path, "$") || w.Path == "":
+					p.Undecidedf(at(st.Line), "WORKDIR %s depends on a value that is not in the file", check.Quote(w.Path))
+				case !absolute[s]:
+					p.Failf(at(st.Line), "WORKDIR %s is relative to whatever the base has", check.Quote(w.Path))
+				}
 			}
-			w, ok := st.Cmd.(*instructions.WorkdirCommand)
-			if !ok {
-				return
-			}
-			seen++
-			switch {
-			case strings.HasPrefix(w.Path, "/") || len(w.Path) > 1 && w.Path[1] == ':':
-				absolute[s] = true
-			case strings.HasPrefix(w.Path, "$") || w.Path == "":
-				p.Undecidedf(at(st.Line), "WORKDIR %s depends on a value that is not in the file", check.Quote(w.Path))
-			case !absolute[s]:
-				p.Failf(at(st.Line), "WORKDIR %s is relative to whatever the base has", check.Quote(w.Path))
-			}
-		})
+		}
 		if seen == 0 {
 			p.NotApplicablef("no WORKDIR")
 			return

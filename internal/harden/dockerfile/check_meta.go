@@ -4,7 +4,6 @@ import (
 	"strings"
 
 	"github.com/moby/buildkit/frontend/dockerfile/instructions"
-	"github.com/moby/buildkit/frontend/dockerfile/shell"
 
 	"github.com/imagegate/imagegate/internal/harden/check"
 	"github.com/imagegate/imagegate/internal/report"
@@ -23,7 +22,7 @@ var labels = &rule{
 	},
 	run: func(p *pass) {
 		have := map[string]bool{}
-		p.f.finalSteps(func(_ *Stage, st *Step) {
+		p.f.finalSteps(func(st *Step) {
 			if l, ok := st.Cmd.(*instructions.LabelCommand); ok {
 				for _, kv := range l.Labels {
 					have[kv.Key] = true
@@ -59,7 +58,7 @@ var dockerignore = &rule{
 	},
 	run: func(p *pass) {
 		line := 0
-		p.f.steps(func(_ *Stage, st *Step) {
+		p.f.steps(func(st *Step) {
 			var src []string
 			switch c := st.Cmd.(type) {
 			case *instructions.CopyCommand:
@@ -137,9 +136,4 @@ var ignoreComments = &rule{
 		}
 		p.Passf("all %d have a reason and silence a finding", len(list))
 	},
-}
-
-// expand substitutes what is known in env.
-func (f *File) expand(word string, env []string) string {
-	return expand(shell.NewLex('\\'), word, env)
 }

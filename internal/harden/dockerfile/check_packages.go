@@ -22,7 +22,7 @@ var packagesPinned = &rule{
 	},
 	run: func(p *pass) {
 		total := 0
-		p.f.steps(func(_ *Stage, st *Step) {
+		p.f.steps(func(st *Step) {
 			var loose []string
 			st.walk(func(c script.Command) {
 				manager, pkgs := installs(c)
@@ -57,7 +57,7 @@ var cachesCleaned = &rule{
 	},
 	run: func(p *pass) {
 		seen := 0
-		p.f.finalSteps(func(_ *Stage, st *Step) {
+		p.f.finalSteps(func(st *Step) {
 			var apt, apk, rpm, pipped bool
 			var gone []string
 			var rpmClean bool
@@ -154,7 +154,7 @@ var updateAlone = &rule{
 	},
 	run: func(p *pass) {
 		seen := 0
-		p.f.steps(func(_ *Stage, st *Step) {
+		p.f.steps(func(st *Step) {
 			update, other := "", false
 			st.walk(func(c script.Command) {
 				name, args := c.Name()

@@ -25,7 +25,7 @@ var execForm = &rule{
 	},
 	run: func(p *pass) {
 		seen := 0
-		p.f.steps(func(_ *Stage, st *Step) {
+		p.f.steps(func(st *Step) {
 			var words []string
 			var shellForm bool
 			switch c := st.Cmd.(type) {
@@ -99,7 +99,7 @@ var signals = &rule{
 	run: func(p *pass) {
 		pr := p.f.Final().process()
 		words, shellForm, line := pr.cmd, pr.cmdShell, pr.cmdLine
-		if pr.entrySet && len(pr.entrypoint) > 0 {
+		if len(pr.entrypoint) > 0 {
 			words, shellForm, line = pr.entrypoint, pr.entryShell, pr.entryLine
 		}
 		if len(words) == 0 {
@@ -228,7 +228,7 @@ var healthcheck = &rule{
 		pr := final.process()
 		base := final.Root().Base
 		switch {
-		case !pr.healthSet:
+		case pr.healthLine == 0:
 			p.Failf(at(final.Line), "the final stage has no HEALTHCHECK")
 		case len(pr.health) > 0 && pr.health[0] == "NONE":
 			p.Failf(at(pr.healthLine), "HEALTHCHECK NONE switches it off")

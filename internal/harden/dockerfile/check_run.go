@@ -22,7 +22,7 @@ var verification = &rule{
 		Good:       "FROM debian:13\nRUN curl -fsS https://example.com/tool -o /usr/local/bin/tool\nUSER 65532\n",
 	},
 	run: func(p *pass) {
-		p.f.steps(func(_ *Stage, st *Step) {
+		p.f.steps(func(st *Step) {
 			if e, ok := st.Cmd.(*instructions.EnvCommand); ok {
 				for _, kv := range e.Env {
 					if why := insecureVariable(kv.Key, kv.Value); why != "" {
@@ -166,7 +166,7 @@ var noSudo = &rule{
 		Good:       "FROM debian:13\nRUN mkdir /data\nUSER 65532\n",
 	},
 	run: func(p *pass) {
-		p.f.steps(func(_ *Stage, st *Step) {
+		p.f.steps(func(st *Step) {
 			st.walk(func(c script.Command) {
 				if len(c.Words) > 0 && c.Words[0] == "sudo" {
 					p.Failf(at(st.Line), "sudo is used: %s", check.Quote(strings.Join(c.Words, " ")))
@@ -194,7 +194,7 @@ var noSSH = &rule{
 		Good:       "FROM debian:13\nRUN apt-get update && apt-get install -y openssh-client && rm -rf /var/lib/apt/lists/*\nEXPOSE 8080\n",
 	},
 	run: func(p *pass) {
-		p.f.steps(func(s *Stage, st *Step) {
+		p.f.steps(func(st *Step) {
 			st.walk(func(c script.Command) {
 				_, pkgs := installs(c)
 				for _, pkg := range pkgs {
@@ -226,14 +226,22 @@ var noSSH = &rule{
 	},
 }
 
-// ports reads "80", "80/tcp" or a range, at most its two ends.
+// ports reads a port of EXPOSE as BuildKit does: "80", "80/tcp", a range, or either
+// behind a host's address and port. It returns the ends of the range; nil when it is none.
 func ports(s string) []int {
-	s, _, _ = strings.Cut(s, "/")
+	s, proto, _ := strings.Cut(s[strings.LastIndexByte(s, ':')+1:], "/")
+	switch strings.ToLower(proto) {
+	case "", "tcp", "udp", "sctp":
+	default:
+		return nil
+	}
 	var out []int
 	for _, part := range strings.SplitN(s, "-", 2) {
-		if n, err := strconv.Atoi(part); err == nil && n > 0 && n < 65536 {
-			out = append(out, n)
+		n, err := strconv.Atoi(part)
+		if err != nil || n < 0 || n > 65535 || len(out) > 0 && n < out[0] {
+			return nil
 		}
+		out = append(out, n)
 	}
 	return out
 }
@@ -250,7 +258,7 @@ var runPrivileges = &rule{
 	},
 	run: func(p *pass) {
 		runs := 0
-		p.f.steps(func(_ *Stage, st *Step) {
+		p.f.steps(func(st *Step) {
 			run, ok := st.Cmd.(*instructions.RunCommand)
 			if !ok {
 				return
@@ -283,16 +291,13 @@ var privilegedPorts = &rule{
 	},
 	run: func(p *pass) {
 		seen := 0
-		p.f.finalSteps(func(_ *Stage, st *Step) {
+		p.f.finalSteps(func(st *Step) {
 			e, ok := st.Cmd.(*instructions.ExposeCommand)
 			if !ok {
 				return
 			}
 			for _, port := range e.Ports {
 				seen++
-				if strings.Contains(port, "$") {
-					port = p.f.expand(port, st.Env)
-				}
 				ns := ports(port)
 				if len(ns) == 0 {
 					p.Undecidedf(at(st.Line), "EXPOSE %s is no number here", check.Quote(port))

@@ -24,7 +24,7 @@ var noSecretValues = &rule{
 		Good:       "FROM dhi.io/node:24-dev\nENV DB_PASSWORD_FILE=/run/secrets/db\nRUN --mount=type=secret,id=npm,env=NPM_TOKEN npm ci\n",
 	},
 	run: func(p *pass) {
-		p.f.steps(func(s *Stage, st *Step) {
+		p.f.steps(func(st *Step) {
 			switch c := st.Cmd.(type) {
 			case *instructions.ArgCommand:
 				for _, a := range c.Args {
@@ -138,7 +138,7 @@ var noSecretFiles = &rule{
 		Good:       "FROM dhi.io/node:24-dev\nCOPY package.json ./\nRUN --mount=type=secret,id=npmrc,target=/root/.npmrc npm ci\n",
 	},
 	run: func(p *pass) {
-		p.f.steps(func(_ *Stage, st *Step) {
+		p.f.steps(func(st *Step) {
 			var src []string
 			switch c := st.Cmd.(type) {
 			case *instructions.CopyCommand:
@@ -169,7 +169,7 @@ var noPipeToShell = &rule{
 	},
 	run: func(p *pass) {
 		runs := 0
-		p.f.steps(func(_ *Stage, st *Step) {
+		p.f.steps(func(st *Step) {
 			cmds := st.Commands()
 			if cmds == nil {
 				return

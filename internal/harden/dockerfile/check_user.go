@@ -29,10 +29,11 @@ var userNonRoot = &rule{
 	run: func(p *pass) {
 		final := p.f.Final()
 		user, line := final.user()
+		name, _, _ := strings.Cut(user, ":")
 		base := final.Root().Base
 		where := fix(final.Line, "Add before the last instruction: USER 65532:65532")
 		switch {
-		case line > 0 && strings.Contains(user, "$"):
+		case line > 0 && strings.Contains(name, "$"):
 			p.Undecidedf(at(line), "USER %s depends on a value that is not in the file", check.Quote(user))
 		case line > 0 && rootUser(user):
 			p.Failf(fix(line, "USER 65532:65532"), "the last USER of the final stage is %s, which is root", check.Quote(user))
@@ -66,7 +67,7 @@ var userNumeric = &rule{
 		switch {
 		case line == 0:
 			p.NotApplicablef("the final stage sets no USER")
-		case strings.Contains(user, "$"):
+		case strings.Contains(name, "$"):
 			p.Undecidedf(at(line), "USER %s depends on a value that is not in the file", check.Quote(user))
 		case name == "" || strings.Trim(name, "0123456789") != "":
 			remedy := "USER 65532:65532"

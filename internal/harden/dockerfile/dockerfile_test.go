@@ -73,7 +73,7 @@ func TestExamples(t *testing.T) {
 // TestRules holds one case per line: what a check says of a file.
 func TestRules(t *testing.T) {
 	digest := "@sha256:" + exampleDigest
-	for _, tt := range []struct{ name, id, file, want string }{
+	testRules(t, []ruleCase{
 		{"arg_before_from_is_substituted", "HIG-D002", "ARG V=3\nARG B=python:$V" + digest + "\nFROM ${B}\n", "passed@0"},
 		{"arg_without_default_is_undecided", "HIG-D002", "ARG B\nFROM $B\n", "undecided@2"},
 		{"stage_needs_no_pin", "HIG-D002", "FROM x" + digest + " AS a\nFROM a\n", "passed@0"},
@@ -193,7 +193,15 @@ func TestRules(t *testing.T) {
 		{"silenced_inside", "HIG-D012", "FROM debian:13\nRUN apt-get install -y \\\n  # imagegate: ignore HIG-D012 tested weekly\n  curl\n", "not-applicable@2"},
 		{"silence_needs_reason", "HIG-D012", "FROM debian:13\n# imagegate: ignore HIG-D012\nRUN apt-get install -y curl\n", "failed@3"},
 		{"silence_above_from", "HIG-D017", "# imagegate: ignore HIG-D017 only Kubernetes runs it\nFROM debian:13\n", "not-applicable@2"},
-	} {
+	})
+}
+
+// ruleCase is a file and what one check says of it, as "state@line".
+type ruleCase struct{ name, id, file, want string }
+
+func testRules(t *testing.T, cases []ruleCase) {
+	t.Helper()
+	for _, tt := range cases {
 		t.Run(tt.name, func(t *testing.T) {
 			got := strings.Join(of(lint(t, tt.file), tt.id), " ")
 			if got != tt.want {

@@ -1,11 +1,14 @@
 package dockerfile
 
 import (
+	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/moby/buildkit/frontend/dockerfile/instructions"
 
+	"github.com/imagegate/imagegate/internal/harden/check"
 	"github.com/imagegate/imagegate/internal/harden/imageref"
 	"github.com/imagegate/imagegate/internal/harden/script"
 )
@@ -26,32 +29,53 @@ func (s *Stage) Chain() []*Stage {
 // Root is the first ancestor: its base is an image or scratch.
 func (s *Stage) Root() *Stage { return s.Chain()[0] }
 
-// steps yields every step of every stage with its stage.
-func (f *File) steps(visit func(*Stage, *Step)) {
+// steps yields every instruction but FROM: the ARGs before the first one, then those of
+// every stage.
+func (f *File) steps(visit func(*Step)) {
+	for _, st := range f.args {
+		visit(st)
+	}
 	for _, s := range f.Stages {
 		for _, st := range s.Steps {
-			visit(s, st)
+			visit(st)
 		}
 	}
 }
 
-// finalSteps yields the steps whose result is in the final image.
-func (f *File) finalSteps(visit func(*Stage, *Step)) {
-	for _, s := range f.Final().Chain() {
-		for _, st := range s.Steps {
+// effective are the steps that make the stage, those of its ancestors first. What an
+// ancestor triggers with ONBUILD runs at the beginning of the stage on top of it.
+func (s *Stage) effective() []*Step {
+	var out []*Step
+	for _, c := range s.Chain() {
+		if c.Base.Stage != nil {
+			for _, st := range c.Base.Stage.Steps {
+				if st.OnBuild {
+					out = append(out, st)
+				}
+			}
+		}
+		for _, st := range c.Steps {
 			if !st.OnBuild {
-				visit(s, st)
+				out = append(out, st)
 			}
 		}
 	}
+	return out
 }
 
-// inFinal reports whether the layers of s are in the final image.
-func (f *File) inFinal(s *Stage) bool { return slices.Contains(f.Final().Chain(), s) }
+// finalSteps yields the steps whose result is in the final image.
+func (f *File) finalSteps(visit func(*Step)) {
+	for _, st := range f.Final().effective() {
+		visit(st)
+	}
+}
 
 // blocks are the line ranges of the instructions, for ignore comments.
 func (f *File) blocks() [][2]int {
 	var out [][2]int
+	for _, st := range f.args {
+		out = append(out, [2]int{st.Line, st.End})
+	}
 	for _, s := range f.Stages {
 		out = append(out, [2]int{s.Line, s.Line})
 		for _, st := range s.Steps {
@@ -96,7 +120,7 @@ func feedsShell(cmds []script.Command, data string) bool {
 	if strings.HasPrefix(first, "#!") {
 		fields := strings.Fields(strings.TrimPrefix(first, "#!"))
 		if len(fields) > 1 && strings.HasSuffix(fields[0], "/env") {
-			fields = fields[1:]
+			fields = slices.DeleteFunc(fields[1:], func(w string) bool { return strings.HasPrefix(w, "-") }) // env -S
 		}
 		return len(fields) > 0 && script.Shell(fields[0][strings.LastIndex(fields[0], "/")+1:])
 	}
@@ -163,56 +187,75 @@ func (f *File) images() []image {
 				}
 			}
 			for _, name := range from {
-				if f.From(name) != nil || name == "scratch" {
+				if name == "scratch" {
 					continue
 				}
-				ref, err := imageref.Parse(name)
-				out = append(out, image{st.Line, what, name, ref, err, nil})
+				err := f.misplaced(s, st, name)
+				if err == nil && f.From(name) != nil {
+					continue
+				}
+				im := image{line: st.Line, what: what, raw: name, err: err}
+				if err == nil {
+					im.ref, im.err = imageref.Parse(name)
+				}
+				out = append(out, im)
 			}
 		}
 	}
 	return out
 }
 
-// process is the effective ENTRYPOINT and CMD of a stage.
-type process struct {
-	entrypoint, cmd         []string
-	entryShell, cmdShell    bool
-	entrySet, cmdSet        bool
-	entryLine, cmdLine      int
-	stopSignal              string
-	stopLine                int
-	healthLine              int
-	health                  []string
-	healthSet, healthInExec bool
+// misplaced says why BuildKit would find no source by this name for a step of s: it has
+// no such number, or the stage is not built before s. What ONBUILD names are the stages
+// of another file.
+func (f *File) misplaced(s *Stage, st *Step, name string) error {
+	if st.OnBuild {
+		return nil
+	}
+	if i, err := strconv.Atoi(name); err == nil && (i < 0 || i >= len(f.Stages)) {
+		return fmt.Errorf("there is no stage number %d", i)
+	}
+	if strings.Contains(name, "$") {
+		return fmt.Errorf("a variable is not possible in %q: name the image in a FROM, and its stage here", check.Cut(name))
+	}
+	if from := f.From(name); from != nil && from.Index >= s.Index {
+		return fmt.Errorf("the stage %q is not built before this one", check.Cut(name))
+	}
+	return nil
 }
 
-// Process follows the chain of s. CMD is reset by ENTRYPOINT only across images, as
-// BuildKit does for a base's.
+// process is the effective ENTRYPOINT and CMD of a stage; a line of 0 means that there is
+// none.
+type process struct {
+	entrypoint, cmd      []string
+	entryShell, cmdShell bool
+	entryLine, cmdLine   int
+	stopSignal           string
+	stopLine, healthLine int
+	health               []string
+}
+
+// process follows the chain of s. ENTRYPOINT resets a CMD of the stages below, but none
+// of its own stage, as BuildKit does it.
 func (s *Stage) process() process {
 	var p process
-	for _, c := range s.Chain() {
-		cmdHere := false
-		for _, st := range c.Steps {
-			if st.OnBuild {
-				continue
+	cmdStage := -1
+	for _, st := range s.effective() {
+		switch v := st.Cmd.(type) {
+		case *instructions.EntrypointCommand:
+			p.entrypoint, p.entryShell, p.entryLine = v.CmdLine, v.PrependShell, st.Line
+			if cmdStage != st.stage {
+				p.cmd, p.cmdShell, p.cmdLine = nil, false, 0
 			}
-			switch v := st.Cmd.(type) {
-			case *instructions.EntrypointCommand:
-				p.entrypoint, p.entryShell, p.entrySet, p.entryLine = v.CmdLine, v.PrependShell, true, st.Line
-				if !cmdHere {
-					p.cmd, p.cmdSet, p.cmdShell, p.cmdLine = nil, false, false, 0
-				}
-			case *instructions.CmdCommand:
-				p.cmd, p.cmdShell, p.cmdSet, p.cmdLine = v.CmdLine, v.PrependShell, true, st.Line
-				cmdHere = true
-			case *instructions.StopSignalCommand:
-				p.stopSignal, p.stopLine = v.Signal, st.Line
-			case *instructions.HealthCheckCommand:
-				p.healthSet, p.healthLine = true, st.Line
-				if v.Health != nil {
-					p.health = v.Health.Test
-				}
+		case *instructions.CmdCommand:
+			p.cmd, p.cmdShell, p.cmdLine = v.CmdLine, v.PrependShell, st.Line
+			cmdStage = st.stage
+		case *instructions.StopSignalCommand:
+			p.stopSignal, p.stopLine = v.Signal, st.Line
+		case *instructions.HealthCheckCommand:
+			p.healthLine = st.Line
+			if v.Health != nil {
+				p.health = v.Health.Test
 			}
 		}
 	}
@@ -221,11 +264,9 @@ func (s *Stage) process() process {
 
 // user is the last USER of the chain; line 0 means that there is none.
 func (s *Stage) user() (name string, line int) {
-	for _, c := range s.Chain() {
-		for _, st := range c.Steps {
-			if u, ok := st.Cmd.(*instructions.UserCommand); ok && !st.OnBuild {
-				name, line = u.User, st.Line
-			}
+	for _, st := range s.effective() {
+		if u, ok := st.Cmd.(*instructions.UserCommand); ok {
+			name, line = u.User, st.Line
 		}
 	}
 	return name, line

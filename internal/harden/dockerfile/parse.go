@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -48,8 +50,10 @@ type File struct {
 	SyntaxLine int
 	Ignores    *ignore.Comments
 
-	lines []string
-	opt   Options
+	args   []*Step // ARG instructions before the first FROM
+	escape rune    // of the "# escape=" directive
+	lines  []string
+	opt    Options
 }
 
 // Stage is one FROM and what follows it.
@@ -62,7 +66,8 @@ type Stage struct {
 	Steps []*Step
 
 	env []string // environment and arguments at the end, as NAME=value
-	// args are the names of ARG instructions without a value.
+	// args are the names in env that come from ARG: a stage on top of this one does not
+	// inherit them.
 	args map[string]bool
 }
 
@@ -90,6 +95,7 @@ type Step struct {
 	// Source is the instruction's text.
 	Source string
 
+	stage    int              // the index of its stage
 	commands []script.Command // see Commands
 }
 
@@ -152,7 +158,8 @@ func located(err error, line int) *ParseError {
 }
 
 func (f *File) build(res *parser.Result) error {
-	lex := shell.NewLex(res.EscapeToken)
+	f.escape = res.EscapeToken
+	lex := shell.NewLex(f.escape)
 	lint := linter.New(&linter.Config{SkipRules: []string{}, Warn: func(string, string, string, string, []parser.Range) {}})
 	meta := f.predefined()
 	metaUnset := map[string]bool{}
@@ -171,6 +178,7 @@ func (f *File) build(res *parser.Result) error {
 			f.Stages = append(f.Stages, stage)
 		case instructions.Command:
 			if a, ok := c.(*instructions.ArgCommand); ok && stage == nil {
+				f.args = append(f.args, &Step{Cmd: a, Line: n.StartLine, End: n.EndLine, Env: meta, Source: n.Original})
 				meta = f.declare(a, lex, meta, metaUnset)
 				continue
 			}
@@ -223,8 +231,10 @@ func (f *File) stage(c *instructions.Stage, n *parser.Node, lex *shell.Lex, meta
 		return s
 	}
 	b.Image = word
-	for name := range unmatched {
-		b.Unset = append(b.Unset, name)
+	for _, name := range slices.Sorted(maps.Keys(unmatched)) {
+		if unset[name] && needs(c.BaseName, name) {
+			b.Unset = append(b.Unset, name)
+		}
 	}
 	if b.Stage = f.named(word); b.Stage != nil {
 		s.env = append(s.env, b.Stage.exported()...)
@@ -235,6 +245,8 @@ func (f *File) stage(c *instructions.Stage, n *parser.Node, lex *shell.Lex, meta
 		b.Scratch = true
 	case len(b.Unset) > 0:
 		b.Err = fmt.Errorf("the base image %q needs the build argument %s, which has no default", c.BaseName, strings.Join(b.Unset, ", "))
+	case word == "": // FROM sees only what was declared before the first one
+		b.Err = fmt.Errorf("the base image %q is empty: no ARG before the first FROM declares it", c.BaseName)
 	default:
 		b.Ref, b.Err = imageref.Parse(word)
 	}
@@ -271,19 +283,18 @@ func (s *Stage) exported() []string {
 }
 
 func (s *Stage) add(f *File, c instructions.Command, n *parser.Node, lex *shell.Lex, meta []string, onBuild bool) error {
-	step := &Step{Cmd: c, Line: n.StartLine, End: n.EndLine, OnBuild: onBuild, Env: s.env[:len(s.env):len(s.env)], Source: n.Original}
+	step := &Step{Cmd: c, Line: n.StartLine, End: n.EndLine, OnBuild: onBuild, Env: s.env[:len(s.env):len(s.env)], Source: n.Original, stage: s.Index}
 	if o, ok := c.(*instructions.OnbuildCommand); ok && !onBuild {
 		s.Steps = append(s.Steps, step)
 		return s.trigger(f, o, n, lex, meta)
 	}
 	if e, ok := c.(instructions.SupportsSingleWordExpansion); ok {
 		if _, isArg := c.(*instructions.ArgCommand); !isArg {
-			env := shell.EnvsFromSlice(s.env)
 			err := e.Expand(func(word string) (string, error) {
 				if len(word) > maxExpanded {
 					return "", fmt.Errorf("a value of %d bytes", len(word))
 				}
-				out, _, err := lex.ProcessWord(word, env)
+				out, err := f.substitute(lex, word, s.env)
 				if err == nil && len(out) > maxExpanded {
 					return "", fmt.Errorf("a value grows to %d bytes by substitution; the limit is %d", len(out), maxExpanded)
 				}
@@ -295,6 +306,16 @@ func (s *Stage) add(f *File, c instructions.Command, n *parser.Node, lex *shell.
 		}
 	}
 	switch c := c.(type) {
+	case *instructions.ExposeCommand:
+		var ports []string
+		for _, port := range c.Ports { // one word may become several
+			out, err := f.substitute(lex, port, s.env)
+			if err != nil {
+				return located(err, n.StartLine)
+			}
+			ports = append(ports, strings.Fields(out)...)
+		}
+		c.Ports = ports
 	case *instructions.EnvCommand:
 		for _, kv := range c.Env {
 			s.env = set(s.env, kv.Key, kv.Value)
@@ -339,6 +360,57 @@ func (s *Stage) trigger(f *File, o *instructions.OnbuildCommand, n *parser.Node,
 	err = s.add(f, c, &inner, lex, meta, true)
 	s.env = saved // a trigger changes the child's environment, not this one's
 	return err
+}
+
+// substitute replaces the variables of word by their values. One that has none here,
+// and no default in its place, stays as it is written: it may come from --build-arg or
+// from the environment of the base image.
+func (f *File) substitute(lex *shell.Lex, word string, env []string) (string, error) {
+	out, unmatched, err := lex.ProcessWord(word, shell.EnvsFromSlice(env))
+	if err != nil || len(unmatched) == 0 {
+		return out, err
+	}
+	env, open := env[:len(env):len(env)], false
+	for name := range unmatched {
+		if needs(word, name) {
+			open = true
+		} else {
+			env = append(env, name+"=")
+		}
+	}
+	if !open {
+		return out, nil
+	}
+	keep := shell.NewLex(f.escape)
+	keep.SkipUnsetEnv = true
+	out, _, err = keep.ProcessWord(word, shell.EnvsFromSlice(env))
+	return out, err
+}
+
+// needs reports whether word has the variable in a place without a default: $NAME,
+// ${NAME}, ${NAME#…} and the like, but not ${NAME:-…} or ${NAME:+…}.
+func needs(word, name string) bool {
+	for rest := word; ; {
+		before, after, found := strings.Cut(rest, name)
+		if !found {
+			return false
+		}
+		rest = after
+		switch op := strings.TrimPrefix(after, ":"); {
+		case after != "" && identifier(rune(after[0])): // a longer name
+		case strings.HasSuffix(before, "${"):
+			if op == "" || op[0] != '-' && op[0] != '+' {
+				return true
+			}
+		case strings.HasSuffix(before, "$"):
+			return true
+		}
+	}
+}
+
+// identifier reports whether r may stand in the name of a variable.
+func identifier(r rune) bool {
+	return r == '_' || r >= 'A' && r <= 'Z' || r >= 'a' && r <= 'z' || r >= '0' && r <= '9'
 }
 
 // expand substitutes what it can and keeps the word otherwise.
