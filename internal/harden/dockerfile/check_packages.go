@@ -57,53 +57,14 @@ var cachesCleaned = &rule{
 	},
 	run: func(p *pass) {
 		seen := 0
-		p.f.finalSteps(func(st *Step) {
-			var apt, apk, rpm, pipped bool
-			var gone []string
-			var rpmClean bool
-			st.walk(func(c script.Command) {
-				name, args := c.Name()
-				manager, _ := installs(c)
-				switch {
-				case manager == "apt", (name == "apt-get" || name == "apt") && firstWord(args) == "update":
-					apt = true
-				case name == "apk" && (firstWord(args) == "add" || firstWord(args) == "update"):
-					apk = apk || !has(args, "--no-cache")
-					seen++
-				case manager == "rpm":
-					rpm = true
-				case (name == "yum" || name == "dnf" || name == "microdnf" || name == "tdnf" || name == "zypper") && firstWord(args) == "clean":
-					rpmClean = true
-				case manager == "pip" || strings.HasPrefix(name, "pip") && firstWord(args) == "install":
-					noCache, _ := lookup(st.Env, "PIP_NO_CACHE_DIR")
-					if name != "uv" && !has(args, "--no-cache-dir") && noCache == "" && !assigned(c, "PIP_NO_CACHE_DIR") {
-						pipped = true
-					}
-					seen++
-				case name == "rm":
-					gone = append(gone, args...)
-				case name == "pip" && firstWord(args) == "cache":
-					gone = append(gone, "/root/.cache")
-				}
-			})
-			for _, b := range []bool{apt, rpm} {
-				if b {
-					seen++
-				}
+		for _, st := range p.f.cleaned() {
+			caches := newCaches(st)
+			st.walk(caches.see)
+			seen += caches.seen
+			for _, k := range caches.left() {
+				p.Failf(fix(st.Line, "%s", k.remedy), "%s", k.finding)
 			}
-			if apt && !deletes(gone, "/var/lib/apt/lists") && !st.cached("/var/lib/apt") && !st.cached("/var/lib/apt/lists") {
-				p.Failf(fix(st.Line, "Add to the same RUN: && rm -rf /var/lib/apt/lists/*"), "the package lists of apt stay in the layer")
-			}
-			if apk && !deletes(gone, "/var/cache/apk") && !st.cached("/var/cache/apk") && !st.cached("/etc/apk/cache") {
-				p.Failf(fix(st.Line, "apk add --no-cache, without apk update"), "the index of apk stays in the layer")
-			}
-			if rpm && !rpmClean && !deletes(gone, "/var/cache") && !st.cached("/var/cache/yum") && !st.cached("/var/cache/dnf") && !st.cached("/var/cache") {
-				p.Failf(fix(st.Line, "Add to the same RUN: && dnf clean all"), "the cache of the package manager stays in the layer")
-			}
-			if pipped && !deletes(gone, "/root/.cache") && !deletes(gone, "~/.cache") && !st.cached("/root/.cache/pip") && !st.cached("/root/.cache") {
-				p.Failf(fix(st.Line, "pip install --no-cache-dir …"), "the download cache of pip stays in the layer")
-			}
-		})
+		}
 		if seen == 0 {
 			p.NotApplicablef("the final stage installs no packages")
 			return
@@ -112,18 +73,21 @@ var cachesCleaned = &rule{
 	},
 }
 
+// cleaned are the steps whose caches count: those of the final image, and of the images
+// that are built on top of it.
+func (f *File) cleaned() []*Step {
+	out := f.Final().effective()
+	for _, st := range f.Final().Steps {
+		if st.OnBuild {
+			out = append(out, st)
+		}
+	}
+	return out
+}
+
 func has(args []string, flag string) bool {
 	for _, a := range args {
 		if a == flag || strings.HasPrefix(a, flag+"=") {
-			return true
-		}
-	}
-	return false
-}
-
-func assigned(c script.Command, name string) bool {
-	for _, a := range c.Assign {
-		if strings.HasPrefix(a, name+"=") {
 			return true
 		}
 	}
@@ -159,14 +123,11 @@ var updateAlone = &rule{
 			st.walk(func(c script.Command) {
 				name, args := c.Name()
 				switch name {
-				case "apt-get", "apt", "apk", "yum", "dnf", "microdnf", "zypper":
+				case "apt-get", "apt", "apk", "yum", "dnf", "microdnf", "tdnf", "zypper":
 					switch firstWord(args) {
-					case "update", "check-update", "makecache", "refresh":
+					case "update", "up", "check-update", "makecache", "refresh", "ref":
 						update = name + " " + firstWord(args)
-						if name == "yum" || name == "dnf" || name == "microdnf" {
-							update = "" // there "update" upgrades
-						}
-					case "":
+					case "", "clean", "cc", "autoclean", "config-manager":
 					default:
 						other = true
 					}

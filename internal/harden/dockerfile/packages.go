@@ -1,6 +1,8 @@
 package dockerfile
 
 import (
+	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/imagegate/imagegate/internal/harden/script"
@@ -23,6 +25,10 @@ func installs(c script.Command) (manager string, pkgs []string) {
 		rest, ok := after(args, "install")
 		if !ok && name == "zypper" {
 			rest, ok = after(args, "in")
+		}
+		if module, isModule := after(args, "module"); isModule {
+			rest, ok = after(module, "install")
+			return "module", operands(rest)
 		}
 		if ok {
 			return "rpm", operands(rest, "--setopt", "--enablerepo", "--disablerepo", "--installroot", "--releasever", "-c", "--config", "--exclude")
@@ -52,13 +58,24 @@ func installs(c script.Command) (manager string, pkgs []string) {
 			return "npm", operands(rest, "--registry", "--cwd", "--prefix", "-C", "--dir")
 		}
 	case "gem":
-		if rest, ok := after(args, "install"); ok {
-			for i, a := range rest {
-				if a == "-v" || strings.HasPrefix(a, "--version") || strings.HasPrefix(a, "-v") && i >= 0 {
+		rest, ok := after(args, "install")
+		if !ok {
+			rest, ok = after(args, "i")
+		}
+		if ok {
+			for _, a := range rest {
+				if strings.HasPrefix(a, "-v") || strings.HasPrefix(a, "--version") {
 					return "gem", nil
 				}
 			}
+			if i := slices.Index(rest, "--"); i >= 0 {
+				rest = rest[:i] // what follows is for the compiler
+			}
 			return "gem", operands(rest, "-i", "--install-dir", "-n", "--bindir", "-s", "--source", "-P", "--platform", "--with-opt-dir")
+		}
+	case "pecl":
+		if rest, ok := after(args, "install"); ok {
+			return "pecl", operands(rest, "-D")
 		}
 	case "go":
 		if rest, ok := after(args, "install"); ok {
@@ -78,7 +95,7 @@ func pip(args []string) (string, []string) {
 	}
 	return "pip", operands(rest, "-r", "--requirement", "-c", "--constraint", "-i", "--index-url", "--extra-index-url", "-t", "--target", "--prefix", "--root",
 		"--python", "-f", "--find-links", "--trusted-host", "--cache-dir", "--no-binary", "--only-binary", "--platform", "--abi", "--implementation",
-		"--progress-bar", "--timeout", "--retries", "--upgrade-strategy", "-e", "--editable", "--src", "--log", "--proxy", "--config-settings", "--python-version")
+		"--progress-bar", "--timeout", "--retries", "--upgrade-strategy", "-e", "--editable", "--src", "-b", "--build", "--log", "--proxy", "--config-settings", "--python-version")
 }
 
 // after returns what follows the first plain word, when that word is verb.
@@ -118,7 +135,7 @@ func operands(args []string, withArg ...string) []string {
 
 // unpinned reports whether a package is installed in whatever version there is.
 func unpinned(manager, pkg string) bool {
-	if strings.HasPrefix(pkg, ".") || strings.HasPrefix(pkg, "/") || strings.Contains(pkg, "$") {
+	if strings.HasPrefix(pkg, ".") || strings.HasPrefix(pkg, "/") || strings.HasPrefix(pkg, "~") || strings.Contains(pkg, "$") {
 		return false // a file, or a name that is made elsewhere
 	}
 	switch manager {
@@ -127,25 +144,41 @@ func unpinned(manager, pkg string) bool {
 	case "apk":
 		return !strings.ContainsAny(pkg, "=~<>@") && !strings.HasSuffix(pkg, ".apk") && !strings.HasPrefix(pkg, "!")
 	case "rpm":
-		if strings.HasSuffix(pkg, ".rpm") || strings.HasPrefix(pkg, "@") || strings.Contains(pkg, "=") {
-			return false
-		}
-		for i := 0; i+1 < len(pkg); i++ {
-			if pkg[i] == '-' && pkg[i+1] >= '0' && pkg[i+1] <= '9' {
-				return false
-			}
-		}
-		return true
+		return !strings.HasSuffix(pkg, ".rpm") && !strings.HasPrefix(pkg, "@") && !strings.ContainsAny(pkg, "=<>") && !dashVersion.MatchString(pkg)
+	case "module":
+		return !strings.Contains(pkg, ":")
 	case "pip":
-		return !strings.ContainsAny(pkg, "=@~") && !strings.HasSuffix(pkg, ".whl") && !strings.HasSuffix(pkg, ".tar.gz") && !strings.Contains(pkg, "://")
+		if strings.Contains(pkg, "://") { // git+https://host/repo@revision#egg=name; a file has its name
+			_, rest, _ := strings.Cut(pkg, "://")
+			rest, _, _ = strings.Cut(rest, "#")
+			return strings.HasPrefix(pkg, "git+") && !strings.Contains(rest[strings.IndexByte(rest, '/')+1:], "@")
+		}
+		return !strings.ContainsAny(pkg, "=@~<>") && !archiveFile(pkg)
 	case "npm":
-		name := strings.TrimPrefix(pkg, "@")
-		_, v, ok := strings.Cut(name, "@")
-		return (!ok || v == "latest" || v == "next") && !strings.Contains(pkg, "://") && !strings.HasSuffix(pkg, ".tgz")
+		if strings.Contains(pkg, "://") {
+			return strings.HasPrefix(pkg, "git") && !strings.Contains(pkg, "#")
+		}
+		_, v, ok := strings.Cut(strings.TrimPrefix(pkg, "@"), "@")
+		return (!ok || v == "latest" || v == "next") && !archiveFile(pkg)
 	case "gem":
 		return !strings.Contains(pkg, ":") && !strings.HasSuffix(pkg, ".gem")
+	case "pecl":
+		return !dashVersion.MatchString(pkg) && !archiveFile(pkg) && !strings.HasSuffix(pkg, ".xml")
 	case "go":
 		return strings.HasSuffix(pkg, "@latest") || strings.HasSuffix(pkg, "@master") || strings.HasSuffix(pkg, "@main")
+	}
+	return false
+}
+
+// dashVersion is name-1.2, the version with or without an epoch.
+var dashVersion = regexp.MustCompile(`-[0-9]`)
+
+// archiveFile reports whether a package is named by its file.
+func archiveFile(pkg string) bool {
+	for _, suffix := range []string{".whl", ".zip", ".tar", ".tar.gz", ".tar.bz2", ".tgz"} {
+		if strings.HasSuffix(pkg, suffix) {
+			return true
+		}
 	}
 	return false
 }

@@ -83,9 +83,27 @@ func skipOptions(words []string, withArg string) []string {
 	return words
 }
 
-// Uses reports whether any word of the command, its wrappers included, is program.
-func (c Command) Uses(program string) bool {
-	return slices.ContainsFunc(c.Words, func(w string) bool { return path.Base(w) == program })
+// Exports are the VAR=value words that put a variable into the environment of this
+// command or of those after it: leading ones, and operands of export, env and sudo.
+func (c Command) Exports() []string {
+	out := slices.Clone(c.Assign)
+	if len(c.Words) == 0 {
+		return out
+	}
+	name := path.Base(c.Words[0])
+	switch name {
+	case "export", "declare", "typeset", "readonly", "env", "sudo":
+	default:
+		return out
+	}
+	for _, w := range c.Words[1:] {
+		if isAssignment(w) {
+			out = append(out, w)
+		} else if !strings.HasPrefix(w, "-") && (name == "env" || name == "sudo") {
+			break // the command
+		}
+	}
+	return out
 }
 
 // Walk calls visit for every command and every nested one.

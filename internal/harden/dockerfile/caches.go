@@ -1,0 +1,129 @@
+package dockerfile
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/imagegate/imagegate/internal/harden/script"
+)
+
+// cacheKind is what one family of package managers leaves behind.
+type cacheKind struct {
+	name string
+	// dirs are where it is: rm cleans it there, and a mount keeps it out of the layer.
+	dirs            []string
+	finding, remedy string
+}
+
+// cacheKinds in the order of their findings.
+var cacheKinds = []cacheKind{
+	{"apt", []string{"/var/lib/apt/lists"}, "the package lists of apt stay in the layer", "Add to the same RUN: && rm -rf /var/lib/apt/lists/*"},
+	{"apk", []string{"/var/cache/apk", "/etc/apk/cache"}, "the index of apk stays in the layer", "apk add --no-cache, without apk update"},
+	{"rpm", []string{"/var/cache/dnf", "/var/cache/yum", "/var/cache/tdnf", "/var/cache/zypp", "/var/cache/libdnf5"}, "the cache of the package manager stays in the layer", "Add to the same RUN: && dnf clean all"},
+	{"pip", []string{"/root/.cache/pip", "~/.cache/pip", "$HOME/.cache/pip"}, "the download cache of pip stays in the layer", "pip install --no-cache-dir …"},
+	{"yarn", []string{"/usr/local/share/.cache/yarn", "/root/.cache/yarn", "/root/.yarn", "~/.cache/yarn"}, "the download cache of yarn stays in the layer", "Add to the same RUN: && yarn cache clean"},
+}
+
+// caches follows the commands of one RUN in order: an installation fills a cache, and
+// only what cleans it afterwards empties it.
+type caches struct {
+	step *Step
+	full map[string]bool
+	// noPip is the value of PIP_NO_CACHE_DIR, here and in the commands after an export.
+	noPip string
+	seen  int
+}
+
+func newCaches(st *Step) *caches {
+	c := &caches{step: st, full: map[string]bool{}}
+	c.noPip, _ = lookup(st.Env, "PIP_NO_CACHE_DIR")
+	return c
+}
+
+// left are the caches that stay in the layer.
+func (c *caches) left() []cacheKind {
+	var out []cacheKind
+	for _, k := range cacheKinds {
+		if c.full[k.name] && !slices.ContainsFunc(k.dirs, c.step.cached) {
+			out = append(out, k)
+		}
+	}
+	return out
+}
+
+func (c *caches) fill(kind string) {
+	c.full[kind] = true
+	c.seen++
+}
+
+// see follows one command.
+func (c *caches) see(cmd script.Command) {
+	name, args := cmd.Name()
+	manager, _ := installs(cmd)
+	verb := firstWord(args)
+	noPip := c.noPip
+	for _, kv := range cmd.Exports() {
+		if value, ok := strings.CutPrefix(kv, "PIP_NO_CACHE_DIR="); ok {
+			noPip = value
+			if name == "export" || name == "" {
+				c.noPip = value
+			}
+		}
+	}
+	switch {
+	case name == "rm":
+		for _, k := range cacheKinds {
+			if slices.ContainsFunc(k.dirs, func(dir string) bool { return deletes(args, dir) }) {
+				delete(c.full, k.name)
+			}
+		}
+	case manager == "apt", (name == "apt-get" || name == "apt" || name == "aptitude") && verb == "update":
+		c.fill("apt")
+	case name == "apk" && (verb == "add" || verb == "update" || verb == "upgrade"):
+		c.seen++
+		if !has(args, "--no-cache") {
+			c.fill("apk")
+		}
+	case name == "apk" && verb == "cache" && slices.Contains(args, "clean"):
+		delete(c.full, "apk")
+	case rpmFamily(name) && (verb == "clean" || verb == "cc"):
+		if name == "zypper" || slices.Contains(args, "all") {
+			delete(c.full, "rpm")
+		}
+	case rpmFamily(name) && (manager != "" || verb == "update" || verb == "upgrade" || verb == "up" || verb == "makecache"):
+		c.fill("rpm")
+	case name == "pip" && verb == "cache":
+		delete(c.full, "pip")
+	case isPip(name, args):
+		c.seen++
+		if !has(args, "--no-cache-dir") && !truthy(noPip) {
+			c.fill("pip")
+		}
+	case name == "yarn" && verb == "cache":
+		delete(c.full, "yarn")
+	case name == "yarn" && (verb == "" || verb == "install" || verb == "add" || verb == "global" || strings.HasPrefix(verb, "-") && verb != "--version"):
+		c.fill("yarn")
+	}
+}
+
+func rpmFamily(name string) bool {
+	return slices.Contains([]string{"yum", "dnf", "dnf5", "microdnf", "tdnf", "zypper"}, name)
+}
+
+// isPip reports whether a command is pip install, also as python -m pip. What uv
+// installs goes through a cache of its own.
+func isPip(name string, args []string) bool {
+	if strings.HasPrefix(name, "python") && len(args) > 2 && args[0] == "-m" && args[1] == "pip" {
+		name, args = "pip", args[2:]
+	}
+	return (name == "pip" || name == "pip3" || name == "pip2" || strings.HasPrefix(name, "pip3.")) && firstWord(args) == "install"
+}
+
+// truthy reads a switch of pip.
+func truthy(value string) bool {
+	switch strings.ToLower(strings.Trim(value, `"'`)) {
+	case "", "0", "off", "no", "false", "n", "f":
+		return false
+	}
+	return true
+}
