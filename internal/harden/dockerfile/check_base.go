@@ -16,7 +16,7 @@ var valid = &rule{
 		ID: "HIG-D001", Title: "The Dockerfile can be built", Kind: check.Dockerfile, Severity: report.High,
 		Why:        "A file that the builder refuses is checked by nobody: what is built in its place was not looked at.",
 		Remedy:     "Correct the line that is named; placeholders such as <tag> have to be filled in.",
-		References: check.References{NIST: []string{"4.1.2"}},
+		References: check.References{NIST: []string{"4.1.2"}, Aliases: []string{"DL3011", "DL3023", "DL3043", "DL3061"}},
 		Bad:        "FROM dhi.io/python:<tag>\nCMD [\"python\", \"app.py\"]\n",
 		Good:       "FROM dhi.io/python:3.13\nCMD [\"python\", \"app.py\"]\n",
 	},

@@ -17,7 +17,7 @@ var noBuildTools = &rule{
 		ID: "HIG-D007", Title: "The final stage holds no build tools", Kind: check.Dockerfile, Severity: report.Medium,
 		Why:        "A compiler or SDK in the image lets an intruder build what is missing, and brings most of the vulnerabilities that a scan finds.",
 		Remedy:     "Build in one stage and copy only the result into the final one: COPY --from=build /app /app.",
-		References: check.References{CIS: []string{"4.3"}, NIST: []string{"4.1.2"}, OWASP: []string{"13"}},
+		References: check.References{CIS: []string{"4.3"}, NIST: []string{"4.1.2"}, OWASP: []string{"13"}, Aliases: []string{"DL3067"}},
 		Bad:        "FROM golang:1.26\nWORKDIR /src\nCOPY . .\nRUN go build -o /app .\nENTRYPOINT [\"/app\"]\n",
 		Good:       "FROM golang:1.26 AS build\nWORKDIR /src\nCOPY . .\nRUN go build -o /app .\n\nFROM scratch\nCOPY --from=build /app /app\nENTRYPOINT [\"/app\"]\n",
 	},

@@ -15,23 +15,35 @@ import (
 var verification = &rule{
 	Check: check.Check{
 		ID: "HIG-D022", Title: "Certificates and signatures are checked", Kind: check.Dockerfile, Severity: report.High,
-		Why:        "Without the check anyone between the build and the server chooses what is installed.",
-		Remedy:     "Remove the option and install the certificate or key that is missing.",
-		References: check.References{CIS: []string{"4.11"}, NIST: []string{"4.1.5"}, OWASP: []string{"13"}, Aliases: []string{"CKV2_DOCKER_2", "CKV2_DOCKER_3"}},
-		Bad:        "FROM debian:13\nRUN curl -k https://example.com/tool -o /usr/local/bin/tool\nUSER 65532\n",
-		Good:       "FROM debian:13\nRUN curl -fsS https://example.com/tool -o /usr/local/bin/tool\nUSER 65532\n",
+		Why:    "Without the check anyone between the build and the server chooses what is installed.",
+		Remedy: "Remove the option and install the certificate or key that is missing.",
+		References: check.References{CIS: []string{"4.11"}, NIST: []string{"4.1.5"}, OWASP: []string{"13"}, Aliases: []string{
+			"CKV2_DOCKER_2", "CKV2_DOCKER_3", "CKV2_DOCKER_4", "CKV2_DOCKER_5", "CKV2_DOCKER_6", "CKV2_DOCKER_7", "CKV2_DOCKER_8", "CKV2_DOCKER_9",
+			"CKV2_DOCKER_10", "CKV2_DOCKER_11", "CKV2_DOCKER_12", "CKV2_DOCKER_13", "CKV2_DOCKER_14", "CKV2_DOCKER_15", "CKV2_DOCKER_16"}},
+		Bad:  "FROM debian:13\nRUN curl -k https://example.com/tool -o /usr/local/bin/tool\nUSER 65532\n",
+		Good: "FROM debian:13\nRUN curl -fsS https://example.com/tool -o /usr/local/bin/tool\nUSER 65532\n",
 	},
 	run: func(p *pass) {
 		p.f.steps(func(st *Step) {
-			if e, ok := st.Cmd.(*instructions.EnvCommand); ok {
-				for _, kv := range e.Env {
+			switch c := st.Cmd.(type) {
+			case *instructions.EnvCommand:
+				for _, kv := range c.Env {
 					if why := insecureVariable(kv.Key, kv.Value); why != "" {
 						p.Failf(at(st.Line), "ENV %s=%s %s", check.Cut(kv.Key), check.Cut(kv.Value), why)
 					}
 				}
+			case *instructions.ArgCommand:
+				for _, kv := range c.Args {
+					if kv.Value == nil {
+						continue
+					}
+					if why := insecureVariable(kv.Key, *kv.Value); why != "" {
+						p.Failf(at(st.Line), "ARG %s=%s %s", check.Cut(kv.Key), check.Cut(*kv.Value), why)
+					}
+				}
 			}
 			st.walk(func(c script.Command) {
-				for _, a := range c.Assign {
+				for _, a := range c.Exports() {
 					k, v, _ := strings.Cut(a, "=")
 					if why := insecureVariable(k, v); why != "" {
 						p.Failf(at(st.Line), "%s %s", check.Cut(a), why)
@@ -66,7 +78,6 @@ func insecureVariable(key, value string) string {
 		if v != "" {
 			return "makes pip trust a host without a certificate"
 		}
-	case "GONOSUMDB", "GONOSUMCHECK":
 	case "GOFLAGS":
 		if strings.Contains(v, "-insecure") {
 			return "makes go fetch over insecure connections"
@@ -86,6 +97,7 @@ func insecureVariable(key, value string) string {
 func insecureCommand(c script.Command) string {
 	name, args := c.Name()
 	text := strings.Join(args, " ")
+	lower := strings.ToLower(text)
 	switch name {
 	case "curl":
 		for _, a := range args {
@@ -98,7 +110,7 @@ func insecureCommand(c script.Command) string {
 			return "wget --no-check-certificate does not check the certificate"
 		}
 	case "git":
-		if strings.Contains(strings.ToLower(text), "http.sslverify=false") || strings.Contains(strings.ToLower(text), "http.sslverify false") {
+		if strings.Contains(lower, "http.sslverify=false") || strings.Contains(lower, "http.sslverify false") {
 			return "git does not check the certificate"
 		}
 	case "npm", "yarn", "pnpm":
@@ -106,7 +118,7 @@ func insecureCommand(c script.Command) string {
 			return name + " does not check the certificate"
 		}
 	case "pip", "pip3", "pip2", "uv":
-		if has(args, "--trusted-host") || has(args, "--allow-insecure-host") {
+		if has(args, "--trusted-host") || has(args, "--allow-insecure-host") || strings.Contains(text, "config set") && strings.Contains(text, "trusted-host") {
 			return name + " trusts a host without a certificate"
 		}
 	case "apt-get", "apt":
@@ -118,13 +130,26 @@ func insecureCommand(c script.Command) string {
 		if has(args, "--allow-untrusted") {
 			return "apk --allow-untrusted installs without a signature"
 		}
-	case "yum", "dnf", "microdnf", "tdnf", "zypper":
-		if has(args, "--nogpgcheck") || has(args, "--no-gpg-checks") || strings.Contains(text, "gpgcheck=0") || strings.Contains(text, "sslverify=false") {
+	case "yum", "dnf", "microdnf", "tdnf", "zypper", "yum-config-manager", "dnf-config-manager":
+		if has(args, "--nogpgcheck") || has(args, "--no-gpg-checks") || strings.Contains(lower, "gpgcheck=0") || strings.Contains(lower, "gpgcheck=false") {
 			return name + " installs without a signature"
 		}
+		for _, off := range []string{"sslverify=0", "sslverify=false", "sslverify=no"} {
+			if strings.Contains(lower, off) {
+				return name + " does not check the certificate"
+			}
+		}
 	case "rpm":
-		if has(args, "--nosignature") || has(args, "--nodigest") {
-			return "rpm installs without a signature"
+		for _, off := range []string{"--nosignature", "--nodigest", "--nogpgcheck", "--noverify"} {
+			if has(args, off) {
+				return "rpm " + off + " installs without a check of what is installed"
+			}
+		}
+	case "conda", "mamba", "composer":
+		for _, off := range []string{"ssl_verify false", "disable-tls true", "secure-http false"} {
+			if strings.Contains(lower, off) {
+				return name + " does not check the certificate"
+			}
 		}
 	case "gem":
 		if strings.Contains(text, "ssl_verify_mode: 0") {
@@ -189,7 +214,7 @@ var noSSH = &rule{
 		ID: "HIG-D024", Title: "The image runs no SSH or Telnet server", Kind: check.Dockerfile, Severity: report.High,
 		Why:        "A login server inside needs keys and users, is one more thing to attack, and leaves changes in a container that no build knows of.",
 		Remedy:     "Remove it; use docker exec, docker debug or kubectl debug.",
-		References: check.References{CIS: []string{"5.7"}, NIST: []string{"4.1.2"}, Aliases: []string{"DL3011", "CKV_DOCKER_1"}},
+		References: check.References{CIS: []string{"5.7"}, NIST: []string{"4.1.2"}, Aliases: []string{"CKV_DOCKER_1"}},
 		Bad:        "FROM debian:13\nRUN apt-get update && apt-get install -y openssh-server && rm -rf /var/lib/apt/lists/*\nEXPOSE 22\n",
 		Good:       "FROM debian:13\nRUN apt-get update && apt-get install -y openssh-client && rm -rf /var/lib/apt/lists/*\nEXPOSE 8080\n",
 	},

@@ -1,7 +1,7 @@
 package dockerfile
 
 import (
-	"path"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -19,7 +19,7 @@ var noSecretValues = &rule{
 		ID: "HIG-D014", Title: "No secret is in ARG, ENV, LABEL or a command", Kind: check.Dockerfile, Severity: report.High,
 		Why:        "ENV and LABEL are in the image's configuration, ARG in its history and provenance: whoever can pull the image can read them.",
 		Remedy:     "Mount it for the one RUN that needs it: RUN --mount=type=secret,id=token …; pass it at run time otherwise.",
-		References: check.References{CIS: []string{"4.10"}, NIST: []string{"4.1.4"}, OWASP: []string{"12"}, Aliases: []string{"CIS-DI-0010"}},
+		References: check.References{CIS: []string{"4.10"}, NIST: []string{"4.1.4"}, OWASP: []string{"12"}, Aliases: []string{"CIS-DI-0010", "DL3064", "CKV2_DOCKER_17"}},
 		Bad:        "FROM dhi.io/node:24-dev\nARG NPM_TOKEN\nENV DB_PASSWORD=hunter2hunter2\nRUN npm ci\n",
 		Good:       "FROM dhi.io/node:24-dev\nENV DB_PASSWORD_FILE=/run/secrets/db\nRUN --mount=type=secret,id=npm,env=NPM_TOKEN npm ci\n",
 	},
@@ -48,9 +48,16 @@ var noSecretValues = &rule{
 				for _, text := range append(slices.Clone(c.CmdLine), inline(c.Files)...) {
 					if kind := check.SecretValue(text); kind != "" {
 						p.Failf(at(st.Line), "the RUN holds %s", kind)
-						break
+						return
 					}
 				}
+				given := script.Command{}
+				st.walk(func(c script.Command) {
+					if what := givesSecret(c, given); what != "" {
+						p.Failf(at(st.Line), "%s", what)
+					}
+					given = c
+				})
 			case *instructions.CopyCommand:
 				secretContents(p, st, c.SourceContents)
 			case *instructions.AddCommand:
@@ -68,6 +75,54 @@ var noSecretValues = &rule{
 		})
 		p.Passf("no name or value looks like a secret")
 	},
+}
+
+// givesSecret says which secret a command has written out; before is the command whose
+// output it may read.
+func givesSecret(c, before script.Command) string {
+	for _, kv := range c.Exports() {
+		if name, value, _ := strings.Cut(kv, "="); check.SecretName(name) && literal(value) {
+			return "the RUN sets " + check.Quote(name) + ", and its name says that it is a secret"
+		}
+	}
+	name, args := c.Name()
+	for i, a := range args {
+		option, value, given := strings.Cut(a, "=")
+		if !given && i+1 < len(args) {
+			value = args[i+1]
+		}
+		switch {
+		case secretOption.MatchString(option) && !noSecretOption.MatchString(option) && literal(value) && !strings.HasPrefix(value, "-"):
+			return "the RUN gives a secret to " + name + " " + check.Cut(option)
+		case name == "curl" && (option == "-u" || option == "--user") && strings.Contains(value, ":") && literal(value[strings.IndexByte(value, ':')+1:]):
+			return "the RUN gives a password to curl " + option
+		case name == "aws" && (a == "aws_access_key_id" || a == "aws_secret_access_key" || a == "aws_session_token") && i+1 < len(args) && literal(args[i+1]):
+			return "the RUN writes " + a + " into the configuration of aws"
+		}
+		if m := secretHeader.FindStringSubmatch(a); m != nil && literal(m[1]) {
+			return "the RUN gives a credential to " + check.Cut(name) + " in a header"
+		}
+	}
+	if name == "chpasswd" && c.Piped {
+		source, words := before.Name()
+		if _, password, ok := strings.Cut(strings.Join(words, " "), ":"); ok && (source == "echo" || source == "printf") && !strings.ContainsAny(password, "$`") {
+			return "the RUN sets a password with chpasswd"
+		}
+	}
+	return ""
+}
+
+var (
+	secretOption = regexp.MustCompile(`(?i)^--?([a-z]+-)*(password|passwd|passphrase|token|api-?key|secret-?key)$`)
+	// adduser --disabled-password takes no value.
+	noSecretOption = regexp.MustCompile(`(?i)^--(disabled|no|without|allow-empty|require|reset)-`)
+	secretHeader   = regexp.MustCompile(`(?i)^(?:authorization:\s*(?:bearer|basic|token)|private-token:|x-api-key:|x-auth-token:)\s*(\S+)$`)
+)
+
+// literal reports whether a value gives something away: it is written out, no variable
+// and no placeholder.
+func literal(value string) bool {
+	return !check.Reference(value) && !strings.ContainsAny(value, "$`")
 }
 
 func inline(files []instructions.ShellInlineFile) []string {
@@ -154,159 +209,4 @@ var noSecretFiles = &rule{
 		})
 		p.Passf("no copied file has the name of one with secrets")
 	},
-}
-
-// noPipeToShell finds downloads that are run unseen.
-var noPipeToShell = &rule{
-	Check: check.Check{
-		ID: "HIG-D016", Title: "No download is run unseen", Kind: check.Dockerfile, Severity: report.High,
-		Why:        "What a server answers is run as root in the build, without a checksum and differently for everyone if it likes.",
-		Remedy:     "Download to a file, check its digest (echo \"SHA256  file\" | sha256sum -c -), then run it; or ADD --checksum=sha256:… URL file.",
-		References: check.References{CIS: []string{"4.11"}, NIST: []string{"4.1.3", "4.1.5"}, OWASP: []string{"13"}, Aliases: []string{"DL4006"}},
-		Bad:        "FROM debian:13\nRUN curl -fsSL https://example.com/install.sh | sh\nUSER 65532\n",
-		Good: "FROM debian:13\nADD --checksum=sha256:" + exampleDigest + " https://example.com/install.sh /tmp/install.sh\n" +
-			"RUN sh /tmp/install.sh\nUSER 65532\n",
-	},
-	run: func(p *pass) {
-		runs := 0
-		p.f.steps(func(st *Step) {
-			cmds := st.Commands()
-			if cmds == nil {
-				return
-			}
-			runs++
-			if what := pipesDownload(cmds, 0); what != "" {
-				p.Failf(at(st.Line), "%s", what)
-			}
-		})
-		if runs == 0 {
-			p.NotApplicablef("no command is run")
-			return
-		}
-		p.Passf("nothing that is downloaded is run unseen")
-	},
-}
-
-// downloader reports whether a command fetches something and writes it to standard
-// output or to the file that it returns.
-func downloader(c script.Command) (file string, ok bool) {
-	name, args := c.Name()
-	switch name {
-	case "curl":
-		for i, a := range args {
-			switch {
-			case (a == "-o" || a == "--output" || strings.HasPrefix(a, "-") && !strings.HasPrefix(a, "--") && strings.HasSuffix(a, "o")) && i+1 < len(args):
-				return args[i+1], true
-			case a == "-O" || a == "--remote-name" || strings.HasPrefix(a, "-") && !strings.HasPrefix(a, "--") && strings.HasSuffix(a, "O"):
-				return path.Base(args[len(args)-1]), true
-			}
-		}
-	case "wget":
-		for i, a := range args {
-			if strings.HasPrefix(a, "-") && !strings.HasPrefix(a, "--") {
-				if _, f, found := strings.Cut(a, "O"); found && f != "" {
-					return f, true
-				} else if found && i+1 < len(args) {
-					return args[i+1], true
-				}
-			}
-			if f, found := strings.CutPrefix(a, "--output-document="); found {
-				return f, true
-			}
-		}
-		if len(args) > 0 {
-			return path.Base(args[len(args)-1]), true
-		}
-	case "fetch", "aria2c", "http", "https":
-	default:
-		return "", false
-	}
-	if len(c.Redirect) > 0 {
-		return c.Redirect[len(c.Redirect)-1], true
-	}
-	return "-", true
-}
-
-// interpreter reports whether a command runs its standard input as a program.
-func interpreter(c script.Command) (string, bool) {
-	name, args := c.Name()
-	if !script.Shell(name) && !strings.HasPrefix(name, "python") && name != "perl" && name != "ruby" && name != "node" && name != "php" {
-		return "", false
-	}
-	for _, a := range args {
-		if a == "-" || a == "/dev/stdin" || a == "-s" {
-			return name, true
-		}
-		if script.Shell(name) {
-			if strings.HasPrefix(a, "-") && !strings.HasPrefix(a, "--") && strings.Contains(a, "s") {
-				return name, true
-			}
-			if strings.HasPrefix(a, "-") && strings.HasSuffix(a, "c") && !strings.HasPrefix(a, "--") {
-				return "", false
-			}
-		} else if a == "-c" || a == "-m" || a == "-e" || a == "-r" || a == "-p" || strings.HasPrefix(a, "-n") || strings.HasPrefix(a, "-pe") {
-			return "", false
-		}
-		if !strings.HasPrefix(a, "-") {
-			return "", false
-		}
-	}
-	return name, true
-}
-
-func pipesDownload(cmds []script.Command, depth int) string {
-	if depth > script.MaxDepth {
-		return ""
-	}
-	files := map[string]string{}
-	verified := false
-	source := "" // the downloader that feeds the pipeline at hand
-	for i, c := range cmds {
-		name, args := c.Name()
-		if !c.Piped || i == 0 {
-			source = ""
-		}
-		if source != "" {
-			if shell, ok := interpreter(c); ok {
-				return source + " is piped into " + shell
-			}
-		}
-		if file, ok := downloader(c); ok {
-			if file == "-" || file == "/dev/stdout" {
-				source = name
-			} else {
-				files[path.Clean(file)] = name
-			}
-		}
-		switch name {
-		case "sha256sum", "sha512sum", "sha1sum", "md5sum", "shasum", "b2sum", "gpg", "gpgv", "cosign", "openssl", "minisign", "signify", "rhash":
-			verified = true
-		}
-		runsSubs := script.Shell(name) || name == "eval" || name == "source" || name == "." || name == "" || strings.HasPrefix(name, "$(") || strings.HasPrefix(name, "`")
-		if runsSubs {
-			for _, s := range c.Subs {
-				sn, _ := s.Name()
-				if f, ok := downloader(s); ok && f == "-" && (script.Shell(name) || name == "eval" || name == "source" || name == ".") {
-					return sn + " feeds " + name
-				}
-			}
-		}
-		if what := pipesDownload(c.Subs, depth+1); what != "" {
-			return what
-		}
-		if verified || len(files) == 0 {
-			continue
-		}
-		ran := ""
-		switch {
-		case (script.Shell(name) || name == "source" || name == "." || strings.HasPrefix(name, "python") || name == "perl") && len(args) > 0:
-			ran = firstWord(args)
-		case len(c.Words) > 0 && strings.Contains(c.Words[0], "/"):
-			ran = c.Words[0]
-		}
-		if by, ok := files[path.Clean(ran)]; ok && ran != "" {
-			return check.Cut(ran) + " is downloaded by " + by + " and run without a look at its digest"
-		}
-	}
-	return ""
 }

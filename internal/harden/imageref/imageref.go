@@ -61,12 +61,34 @@ func (r Ref) Versionless() string {
 		return "has no tag, which means latest"
 	case r.Tag == "latest":
 		return "uses the tag latest"
+	case r.release():
+		return ""
 	case !strings.ContainsAny(r.Tag, "0123456789"):
 		return fmt.Sprintf("uses the tag %s, which names no version", r.Tag)
 	case !namesVersion(r.Tag):
 		return fmt.Sprintf("uses the tag %s, which names a distribution but no version", r.Tag)
 	}
 	return ""
+}
+
+// release reports whether the image is a distribution itself and the tag names one of
+// its releases by its code name ("debian:bookworm-slim") or, for Windows, its channel.
+func (r Ref) release() bool {
+	if strings.HasPrefix(r.Name, "mcr.microsoft.com/windows/") {
+		return strings.HasPrefix(r.Tag, "ltsc2")
+	}
+	code, _, _ := strings.Cut(r.Tag, "-")
+	switch r.Name {
+	case "docker.io/library/debian", "docker.io/library/ubuntu", "docker.io/library/buildpack-deps":
+		return codeNames[code]
+	}
+	return false
+}
+
+// codeNames are the releases of Debian and Ubuntu; stable, testing and rolling move.
+var codeNames = map[string]bool{
+	"wheezy": true, "jessie": true, "stretch": true, "buster": true, "bullseye": true, "bookworm": true, "trixie": true, "forky": true,
+	"trusty": true, "xenial": true, "bionic": true, "focal": true, "jammy": true, "noble": true, "oracular": true, "plucky": true, "questing": true,
 }
 
 // namesVersion looks for a part of the tag with a number in it that is not a

@@ -35,6 +35,8 @@ func TestVersionless(t *testing.T) {
 		"eclipse-temurin:17-jre-focal": false, "debian:12": false, "x:v2": false, "x:debian13": true, "x:alpine3.20": true,
 		"tiangolo/uvicorn-gunicorn-fastapi:python3.9-slim": false, "docker.redpanda.com/v/redpanda:v22.2.2": false,
 		"nginx:latest@sha256:" + strings.Repeat("b", 64): false, "x:2024-01-02": false, "postgres:alpine": true,
+		"debian:bookworm-slim": false, "ubuntu:noble": false, "debian:stable-slim": true, "ubuntu:rolling": true, "python:bookworm": true,
+		"mcr.microsoft.com/windows/servercore:ltsc2022": false, "mcr.microsoft.com/windows/nanoserver:latest": true,
 	} {
 		r, err := Parse(raw)
 		if err != nil {

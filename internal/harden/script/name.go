@@ -6,9 +6,16 @@ import (
 	"strings"
 )
 
-// inline returns the script of "sh -c SCRIPT".
+// inline returns the script of "sh -c SCRIPT" and "su USER -c SCRIPT".
 func (c Command) inline() (string, bool) {
 	name, args := c.Name()
+	if name == "su" || name == "runuser" {
+		for i, a := range args {
+			if (a == "-c" || a == "--command") && i+1 < len(args) {
+				return args[i+1], true
+			}
+		}
+	}
 	if !Shell(name) {
 		return "", false
 	}
@@ -33,7 +40,8 @@ func Shell(name string) bool {
 }
 
 // Name returns the program that runs, without its directory, and its arguments. It
-// looks through sudo, env, exec, time, nice, nohup, command, timeout and the like.
+// looks through sudo, env, exec, time, nice, nohup, command, timeout, xargs, gosu and the
+// like.
 func (c Command) Name() (string, []string) {
 	words := c.Words
 	for len(words) > 0 {
@@ -50,7 +58,11 @@ func (c Command) Name() (string, []string) {
 			for len(words) > 0 && isAssignment(words[0]) {
 				words = words[1:]
 			}
-		case "timeout":
+		case "stdbuf", "setpriv":
+			words = skipOptions(words[1:], "ioe")
+		case "xargs":
+			words = skipOptions(words[1:], "adEIiLlnPs")
+		case "timeout", "gosu", "su-exec", "chroot": // one operand of their own
 			words = skipOptions(words[1:], "ks")
 			if len(words) > 0 {
 				words = words[1:]

@@ -36,8 +36,8 @@ type Command struct {
 	Redirect []string
 }
 
-// Parse cuts text into commands, in order of appearance. Scripts given to "sh -c"
-// follow the command that names them.
+// Parse cuts text into commands, in order of appearance. Scripts given to "sh -c" or
+// "su -c" follow the command that names them.
 func Parse(text string) []Command {
 	p := &parser{src: text}
 	p.run("")
@@ -250,6 +250,9 @@ func (p *parser) end(pipe bool) {
 		if inner, ok := c.inline(); ok && p.depth < MaxDepth {
 			n := &parser{src: inner, depth: p.depth + 1, pipeline: p.pipeline + 1, total: p.total}
 			n.run("")
+			if len(n.out) > 0 { // it reads what its shell reads
+				n.out[0].Piped, n.out[0].Pipeline = c.Piped, c.Pipeline
+			}
 			p.out = append(p.out, n.out...)
 			p.pipeline = n.pipeline
 		}
