@@ -31,8 +31,8 @@ func lintCommand(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "lint [flags] [PATH...]",
 		Short: "Check Dockerfiles and Compose files",
-		Long: "Lint checks the Dockerfiles and Compose files at the paths; a directory is walked. Without a path it\n" +
-			"takes those of the option lint, and the working directory when that has none. It fails at findings of\n" +
+		Long: "Lint checks the Dockerfiles and Compose files at the paths; a directory is walked, and a pattern such as\n" +
+			"services/*/Dockerfile stands for what it matches. Without a path it takes those of the option lint, and the working directory when that has none. It fails at findings of\n" +
 			"fail-on-severity or above. Imagegate checks lists the checks.\n\n" +
 			"A file may name any registry, so --resolve sends registry-username to none but that of --registry.\n\n" +
 			"--fix prints the remedies that are safe as a unified diff, and the findings on standard error;\n" +
@@ -110,7 +110,7 @@ func (a *app) lint(ctx context.Context, cfg *config.Config, paths []string, flag
 	}
 	if len(res.Files) == 0 {
 		return fault.Unavailablef("lint "+strings.Join(paths, " "), "name the files, or the directory that they are in",
-			"there is no Dockerfile and no Compose file, so nothing was checked")
+			"%s", strings.Join(append([]string{"there is no Dockerfile and no Compose file, so nothing was checked"}, res.Warnings...), "; "))
 	}
 	rep.Checks = res.Checks
 	for _, w := range res.Warnings {

@@ -35,7 +35,7 @@ func lintRoots(paths []string) ([]lintRoot, error) {
 	}
 	own := lintRoot{dir: "."}
 	var out []lintRoot
-	for _, p := range paths {
+	for _, p := range expand(paths) {
 		rel := filepath.FromSlash(p)
 		if filepath.IsAbs(rel) {
 			if r, err := filepath.Rel(wd, rel); err == nil && filepath.IsLocal(r) {
@@ -63,6 +63,23 @@ func lintRoots(paths []string) ([]lintRoot, error) {
 		out = append([]lintRoot{own}, out...)
 	}
 	return out, nil
+}
+
+// expand replaces patterns that the shell left alone, as on Windows and in a workflow's
+// inputs, by what they match. A path that is there, or a pattern that matches nothing, is
+// kept as it is.
+func expand(paths []string) []string {
+	var out []string
+	for _, p := range paths {
+		if _, err := os.Lstat(p); err != nil && strings.ContainsAny(p, "*?[") {
+			if found, err := filepath.Glob(filepath.FromSlash(p)); err == nil && len(found) > 0 {
+				out = append(out, found...)
+				continue
+			}
+		}
+		out = append(out, p)
+	}
+	return out
 }
 
 // show is how a path of the root is told.

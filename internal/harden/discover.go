@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"maps"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -53,8 +54,9 @@ func (d *discovery) excluded(name string) bool {
 // skipped are directories whose files belong to somebody else.
 var skipped = map[string]bool{".git": true, "node_modules": true, "vendor": true, ".hg": true, ".svn": true, ".venv": true}
 
-// kindOf says what a file is by its name: Dockerfile, Dockerfile.x, x.Dockerfile,
-// Containerfile; compose.yaml, compose.x.yaml, docker-compose….
+// kindOf says what a file is by its name: Dockerfile, Dockerfile.x, Dockerfile-x,
+// x.Dockerfile, x.Dockerfile.y, and the same with Containerfile; compose.yaml,
+// compose.x.yaml, docker-compose….
 func kindOf(name string) (check.Kind, bool) {
 	l := strings.ToLower(path.Base(name))
 	yaml := strings.HasSuffix(l, ".yaml") || strings.HasSuffix(l, ".yml")
@@ -68,11 +70,14 @@ func kindOf(name string) (check.Kind, bool) {
 		return "", false
 	case l == "dockerfile", l == "containerfile", strings.HasSuffix(l, ".dockerfile"), strings.HasSuffix(l, ".containerfile"):
 		return check.Dockerfile, true
-	case strings.HasPrefix(l, "dockerfile."), strings.HasPrefix(l, "containerfile."), strings.HasPrefix(l, "dockerfile-"):
+	case variant.MatchString(l):
 		return check.Dockerfile, !notDockerfile[path.Ext(l)]
 	}
 	return "", false
 }
+
+// variant is a Dockerfile among several, in lower case.
+var variant = regexp.MustCompile(`^(.*\.)?(docker|container)file[._-]`)
 
 // notDockerfile are endings of files about Dockerfiles.
 var notDockerfile = map[string]bool{".md": true, ".go": true, ".txt": true, ".json": true, ".html": true, ".py": true, ".js": true, ".ts": true, ".orig": true, ".bak": true, ".swp": true, ".rst": true, ".sh": true, ".tmpl": true, ".j2": true, ".erb": true}

@@ -197,7 +197,7 @@ func tooMany(limit int) error {
 
 func unreadable(name string, err error) error {
 	if errors.Is(err, fs.ErrNotExist) {
-		return fault.New(fault.Usage, "lint "+name, "check the path", err)
+		return fault.New(fault.Usage, "lint "+name, "check the path", fs.ErrNotExist)
 	}
 	return fault.New(fault.Unavailable, "lint "+name, "check that the file can be read", err)
 }

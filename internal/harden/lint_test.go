@@ -25,7 +25,7 @@ import (
 func TestLintFindsFiles(t *testing.T) {
 	m := fstest.MapFS{}
 	for _, name := range []string{
-		"Dockerfile", "Dockerfile.dev", "api.Dockerfile", "Containerfile", "a/b/dockerfile", "Dockerfile.md", "Dockerfile.dockerignore", "src/Dockerfile.go",
+		"Dockerfile", "Dockerfile.dev", "api.Dockerfile", "Containerfile", "a/b/dockerfile", "Dockerfile.md", "Dockerfile_test", "app.Dockerfile.prod", "containerfile-arm", "myDockerfile", "Dockerfile.dockerignore", "src/Dockerfile.go",
 		"compose.yaml", "compose.override.yaml", "b/docker-compose.yml", "b/docker-compose.test.yml", "c/compose.prod.yaml", "values.yaml",
 		".git/Dockerfile", "node_modules/x/Dockerfile", "x/composer.yaml",
 	} {
@@ -43,7 +43,7 @@ func TestLintFindsFiles(t *testing.T) {
 	for _, f := range res.Files {
 		got = append(got, string(f.Kind[0])+" "+f.Path+f.Refused)
 	}
-	want := []string{"d Containerfile", "d Dockerfile", "d Dockerfile.dev", "d a/b/dockerfile", "d api.Dockerfile", "c b/docker-compose.test.yml", "c b/docker-compose.yml", "c c/compose.prod.yaml", "c compose.yaml"}
+	want := []string{"d Containerfile", "d Dockerfile", "d Dockerfile.dev", "d Dockerfile_test", "d a/b/dockerfile", "d api.Dockerfile", "d app.Dockerfile.prod", "c b/docker-compose.test.yml", "c b/docker-compose.yml", "c c/compose.prod.yaml", "c compose.yaml", "d containerfile-arm"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("files (-want +got):\n%s", diff)
 	}

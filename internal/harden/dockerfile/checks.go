@@ -73,6 +73,6 @@ func (f *File) one(r *rule) []report.Check {
 // Refused is the one result of a file that cannot be parsed.
 func Refused(path string, err *ParseError) []report.Check {
 	p := &check.Pass{Check: &valid.Check, Location: path}
-	p.Failf(check.At{Line: err.Line}, "BuildKit would refuse it: %s", check.Cut(err.Err.Error()))
+	p.Failf(check.At{Line: err.Line}, "the file is refused: %s", check.Cut(err.Err.Error()))
 	return p.Results()
 }

@@ -114,10 +114,10 @@ func (e *ParseError) Unwrap() error { return e.Err }
 // the parser's reason.
 func Parse(path string, data []byte, opt Options) (f *File, err error) {
 	if len(data) > MaxSize {
-		return nil, &ParseError{Line: 1, Err: fmt.Errorf("the file has %d bytes; the limit is %d", len(data), MaxSize)}
+		return nil, &ParseError{Line: 1, Err: fmt.Errorf("it is larger than the limit of %d bytes", MaxSize)}
 	}
 	if bytes.IndexByte(data, 0) >= 0 {
-		return nil, &ParseError{Line: 1 + bytes.Count(data[:bytes.IndexByte(data, 0)], []byte("\n")), Err: errors.New("the file holds a NUL byte: it is no text")}
+		return nil, &ParseError{Line: 1 + bytes.Count(data[:bytes.IndexByte(data, 0)], []byte("\n")), Err: errors.New("it holds a NUL byte, so it is no text")}
 	}
 	defer func() { // the parser is not ours and the file is anybody's
 		if r := recover(); r != nil {
