@@ -80,10 +80,16 @@ func plainCommand(text string) ([]string, bool) {
 	if words[0] == "exec" {
 		words = words[1:]
 	}
-	if len(words) == 0 || slices.Contains([]string{"cd", "export", "set", "source", ".", "eval", "ulimit", "umask"}, words[0]) {
+	if len(words) == 0 || slices.Contains(builtins, words[0]) {
 		return nil, false
 	}
 	return words, true
+}
+
+// builtins are words that only a shell knows.
+var builtins = []string{
+	".", ":", "alias", "bg", "builtin", "cd", "command", "declare", "eval", "exit", "export", "fg", "hash", "jobs", "let", "local", "popd", "pushd",
+	"read", "readonly", "return", "set", "shift", "shopt", "source", "time", "times", "trap", "type", "typeset", "ulimit", "umask", "unalias", "unset", "wait",
 }
 
 // signals asks who is PID 1 and whether it hands on SIGTERM.

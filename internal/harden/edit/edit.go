@@ -21,14 +21,10 @@ type Edit struct {
 }
 
 // Apply makes the edits, last ones first. Edits that overlap an earlier one in the
-// list are left out; dropped says how many. The text keeps its line endings.
+// list are left out; dropped says how many. Every other line stays byte for byte what
+// it is, and a new one ends as the line does that it replaces or follows.
 func Apply(text string, edits []Edit) (out string, dropped int) {
-	eol := "\n"
-	if strings.Contains(text, "\r\n") {
-		eol = "\r\n"
-	}
-	ended := strings.HasSuffix(text, "\n")
-	lines := strings.Split(strings.TrimSuffix(strings.ReplaceAll(text, "\r\n", "\n"), "\n"), "\n")
+	lines := split(text)
 	var taken []Edit
 	for _, e := range edits {
 		if e.First < 1 || e.First > len(lines)+1 || e.Last > len(lines) || slices.ContainsFunc(taken, func(t Edit) bool {
@@ -44,14 +40,34 @@ func Apply(text string, edits []Edit) (out string, dropped int) {
 		return cmp.Or(cmp.Compare(b.First, a.First), cmp.Compare(b.Last, a.Last)) // replace before an insert in front
 	})
 	for _, e := range taken {
-		end := max(e.Last, e.First-1)
-		lines = slices.Replace(lines, e.First-1, end, e.Lines...)
+		lines = slices.Replace(lines, e.First-1, max(e.Last, e.First-1), ended(lines, e)...)
 	}
-	out = strings.Join(lines, eol)
-	if ended || len(edits) > dropped {
-		out += eol
+	return strings.Join(lines, ""), dropped
+}
+
+// ended gives the lines of an edit their ends. The last line of a text may have none: one
+// that takes its place has none either, and one that is put behind it ends it first.
+func ended(lines []string, e Edit) []string {
+	eol := "\n"
+	last := min(e.First, len(lines)) - 1 // the line in place, or the one before the end
+	open := last >= 0 && !strings.HasSuffix(lines[last], "\n")
+	for i := last; i >= 0; i-- {
+		if strings.HasSuffix(lines[i], "\n") {
+			eol = lines[i][len(strings.TrimRight(lines[i], "\r\n")):]
+			break
+		}
 	}
-	return out, dropped
+	out := make([]string, len(e.Lines))
+	for i, l := range e.Lines {
+		out[i] = l + eol
+	}
+	switch {
+	case open && e.Last >= e.First && len(out) > 0:
+		out[len(out)-1] = strings.TrimSuffix(out[len(out)-1], eol)
+	case open && e.First > len(lines):
+		lines[len(lines)-1] += eol
+	}
+	return out
 }
 
 // context is how many unchanged lines a diff shows around a change.

@@ -22,6 +22,13 @@ func TestApply(t *testing.T) {
 		{"two_in_any_order", "a\nb\nc\n", "A\nb\nC\n", []Edit{{First: 1, Last: 1, Lines: []string{"A"}}, {First: 3, Last: 3, Lines: []string{"C"}}}, 0},
 		{"overlap_is_dropped", "a\nb\n", "A\n", []Edit{{First: 1, Last: 2, Lines: []string{"A"}}, {First: 2, Last: 2, Lines: []string{"B"}}}, 1},
 		{"outside_is_dropped", "a\n", "a\n", []Edit{{First: 9, Last: 9, Lines: []string{"A"}}}, 1},
+		{"line_ends_stay_mixed", "a\r\nb\nc\r\n", "a\r\nb\nC\r\n", []Edit{{First: 3, Last: 3, Lines: []string{"C"}}}, 0},
+		{"insert_follows_its_place", "a\nb\r\n", "a\nx\r\nb\r\n", []Edit{{First: 2, Last: 1, Lines: []string{"x"}}}, 0},
+		{"far_end_stays_without_newline", "a\nb", "A\nb", []Edit{{First: 1, Last: 1, Lines: []string{"A"}}}, 0},
+		{"last_line_stays_without_newline", "a\nb", "a\nx\nB", []Edit{{First: 2, Last: 2, Lines: []string{"x", "B"}}}, 0},
+		{"insert_before_a_last_line_without_newline", "a\nb", "a\nx\nb", []Edit{{First: 2, Last: 1, Lines: []string{"x"}}}, 0},
+		{"append_crlf_without_newline", "a\r\nb", "a\r\nb\r\nx\r\n", []Edit{{First: 3, Last: 2, Lines: []string{"x"}}}, 0},
+		{"lone_carriage_returns_stay", "a\rb\nc\n", "a\rb\nC\n", []Edit{{First: 2, Last: 2, Lines: []string{"C"}}}, 0},
 		{"crlf", "a\r\nb\r\n", "a\r\nB\r\n", []Edit{{First: 2, Last: 2, Lines: []string{"B"}}}, 0},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

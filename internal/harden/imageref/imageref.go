@@ -152,6 +152,17 @@ func (r Ref) NonRoot() bool {
 	return false
 }
 
+// UserID is the user, as for USER, that images of this name are known to run as; "" when
+// it is not known. It is 65532 where the vendor keeps to that: .NET's chiseled images have
+// one of their own, and so has DHI's Node.js.
+func (r Ref) UserID() string {
+	vendor, _ := r.Hardened(nil)
+	if !r.NonRoot() || vendor == "Microsoft distroless" || strings.HasSuffix(r.Name, "/node") || strings.HasSuffix(r.Name, "/dhi-node") {
+		return ""
+	}
+	return "65532:65532"
+}
+
 // Shellless reports whether images of this name are known to hold no shell.
 func (r Ref) Shellless() bool {
 	vendor, build := r.Hardened(nil)

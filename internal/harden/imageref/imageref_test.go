@@ -48,6 +48,22 @@ func TestVersionless(t *testing.T) {
 	}
 }
 
+func TestUserID(t *testing.T) {
+	for raw, want := range map[string]string{
+		"dhi.io/python:3.13": "65532:65532", "dhi.io/python:3.13-dev": "", "dhi.io/node:24": "", "python:3.13": "",
+		"gcr.io/distroless/static:nonroot": "65532:65532", "gcr.io/distroless/static:latest": "",
+		"cgr.dev/chainguard/python:latest": "65532:65532", "mcr.microsoft.com/dotnet/aspnet:8.0-noble-chiseled": "",
+	} {
+		r, err := Parse(raw)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := r.UserID(); got != want {
+			t.Errorf("%s: user %q, want %q", raw, got, want)
+		}
+	}
+}
+
 func TestHardened(t *testing.T) {
 	for raw, want := range map[string]struct {
 		vendor       string
