@@ -32,8 +32,9 @@ func lintCommand(a *app) *cobra.Command {
 		Use:   "lint [flags] [PATH...]",
 		Short: "Check Dockerfiles and Compose files",
 		Long: "Lint checks the Dockerfiles and Compose files at the paths; a directory is walked, and a pattern such as\n" +
-			"services/*/Dockerfile stands for what it matches. Without a path it takes those of the option lint, and the working directory when that has none. It fails at findings of\n" +
-			"fail-on-severity or above. Imagegate checks lists the checks.\n\n" +
+			"services/*/Dockerfile stands for what it matches. Without a path it takes those of the option lint, and\n" +
+			"the working directory when that has none. It fails at findings of fail-on-severity or above.\n" +
+			"Imagegate checks lists the checks.\n\n" +
 			"A file may name any registry, so --resolve sends registry-username to none but that of --registry.\n\n" +
 			"--fix prints the remedies that are safe as a unified diff, and the findings on standard error;\n" +
 			"--resolve asks the registries what the tags of base images are now, and lets --fix pin them.\n\n" + exitCodes(),

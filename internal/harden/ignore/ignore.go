@@ -29,7 +29,7 @@ type Comment struct {
 	Line, First, Last int
 	// Problem says why it silences nothing; "" when it is in order.
 	Problem string
-	used    bool
+	used    map[string]bool // the ids that silenced something
 }
 
 // Comments are the directives of one file.
@@ -129,18 +129,24 @@ func (cs *Comments) Apply(results []report.Check) {
 				r.State = report.CheckNotApplicable
 				r.Reason = fmt.Sprintf("silenced on line %d: %s (it said: %s)", c.Line, c.Reason, r.Reason)
 				r.Remedy = ""
-				c.used = true
+				if c.used == nil {
+					c.used = map[string]bool{}
+				}
+				c.used[r.ID] = true
 			}
 		}
 	}
 }
 
-// Unused are the comments in order that silenced nothing.
-func (cs *Comments) Unused() []*Comment {
-	var out []*Comment
+// Unused are the comments in order that silenced nothing, each with the ids that did
+// not.
+func (cs *Comments) Unused() []Comment {
+	var out []Comment
 	for _, c := range cs.List {
-		if c.Problem == "" && !c.used {
-			out = append(out, c)
+		left := *c
+		left.IDs = slices.DeleteFunc(slices.Clone(c.IDs), func(id string) bool { return c.used[id] })
+		if c.Problem == "" && len(left.IDs) > 0 {
+			out = append(out, left)
 		}
 	}
 	return out

@@ -53,6 +53,15 @@ func TestPassIsNeverChanged(t *testing.T) {
 	}
 }
 
+// TestUnusedIDs: a comment that silences one of its checks still names the others.
+func TestUnusedIDs(t *testing.T) {
+	cs := Scan([]string{"# imagegate: ignore HIG-D012,HIG-D013 why", "RUN x"}, [][2]int{{2, 2}})
+	cs.Apply([]report.Check{{ID: "HIG-D012", State: report.CheckFailed, Line: 2}})
+	if got := cs.Unused(); len(got) != 1 || len(got[0].IDs) != 1 || got[0].IDs[0] != "HIG-D013" {
+		t.Errorf("unused: %+v, want HIG-D013 alone", got)
+	}
+}
+
 func FuzzScan(f *testing.F) {
 	f.Add("# imagegate: ignore HIG-D012 why\nRUN x")
 	f.Add("# imagegate:\n#imagegate:ignore ,")
