@@ -31,29 +31,20 @@ var noBuildTools = &rule{
 		p.f.finalSteps(func(st *Step) {
 			if c, ok := st.Cmd.(*instructions.CopyCommand); ok && c.From != "" {
 				for _, src := range c.SourcePaths {
-					if tool := toolPath(src); tool != "" {
+					if tool := toolPath(src, c.DestPath); tool != "" {
 						p.Failf(at(st.Line), "COPY --from=%s brings %s into the final stage", check.Cut(c.From), tool)
 					}
 				}
 			}
-			removed := removes(st)
+			if removes(st) {
+				return
+			}
 			st.walk(func(c script.Command) {
 				if what := builds(c); what != "" {
 					p.Failf(at(st.Line), "the final stage builds: %s", what)
 				}
-				if removed {
-					return
-				}
-				if _, pkgs := installs(c); len(pkgs) > 0 {
-					var tools []string
-					for _, pkg := range pkgs {
-						if buildPackage(pkg) {
-							tools = append(tools, check.Cut(pkg))
-						}
-					}
-					if len(tools) > 0 {
-						p.Failf(at(st.Line), "the final stage installs build tools: %s", check.List(tools, 5))
-					}
+				if tools := buildPackages(c); len(tools) > 0 {
+					p.Failf(at(st.Line), "the final stage installs build tools: %s", check.List(tools, 5))
 				}
 			})
 		})
@@ -64,11 +55,14 @@ var noBuildTools = &rule{
 	},
 }
 
-// toolPath names the tool that a copied path is, or that the whole root is copied.
-func toolPath(src string) string {
+// toolPath names the tool that a copied path is, or that the whole root is copied to the
+// root.
+func toolPath(src, dest string) string {
 	clean := path.Clean("/" + src)
 	switch {
-	case clean == "/":
+	case (clean == "/" || clean == "/*") && path.Clean(dest) != "/":
+		return ""
+	case clean == "/" || clean == "/*":
 		return "the whole root file system of another image"
 	case clean == "/usr/local/go", clean == "/usr/local/cargo", clean == "/usr/local/rustup", clean == "/usr/share/maven", clean == "/opt/gradle":
 		return "the toolchain " + clean
@@ -154,20 +148,57 @@ func buildPackage(pkg string) bool {
 	return strings.HasPrefix(name, "openjdk-") && strings.Contains(name, "-jdk") || strings.HasPrefix(name, "gcc-") && name != "gcc-libs"
 }
 
-// removes reports whether a step uninstalls what it installed, as with apk's virtual
-// packages.
+// buildPackages are the build tools that a command installs.
+func buildPackages(c script.Command) []string {
+	var tools []string
+	_, pkgs := installs(c)
+	for _, pkg := range pkgs {
+		if buildPackage(pkg) {
+			tools = append(tools, check.Cut(pkg))
+		}
+	}
+	name, args := c.Name()
+	if text := strings.ToLower(strings.Join(args, " ")); rpmFamily(name) && strings.Contains(text, "group") &&
+		(strings.Contains(text, "development tools") || strings.Contains(text, "development-tools")) {
+		tools = append(tools, "the group of development tools")
+	}
+	return tools
+}
+
+// removes reports whether a step uninstalls the build tools that it installed: all that
+// is not needed, apk's virtual package of them, or one of them by name.
 func removes(st *Step) bool {
-	found := false
+	installed, found := map[string]bool{}, false
 	st.walk(func(c script.Command) {
 		name, args := c.Name()
-		first := firstWord(args)
-		switch name {
-		case "apk":
-			found = found || first == "del"
-		case "apt-get", "apt":
-			found = found || first == "purge" || first == "remove" || first == "autoremove"
-		case "yum", "dnf", "microdnf":
-			found = found || first == "remove" || first == "erase"
+		for _, pkg := range buildPackages(c) {
+			installed[pkg] = true
+		}
+		if name == "apk" {
+			for i, a := range args {
+				if (a == "-t" || a == "--virtual") && i+1 < len(args) {
+					installed[args[i+1]] = true
+				} else if v, ok := strings.CutPrefix(a, "--virtual="); ok {
+					installed[v] = true
+				}
+			}
+		}
+		verb := firstWord(args)
+		switch name + " " + verb {
+		case "apt-get autoremove", "apt autoremove", "dnf autoremove", "yum autoremove":
+			found = true
+		case "apk del", "apt-get purge", "apt-get remove", "apt purge", "apt remove", "yum remove", "yum erase", "dnf remove", "dnf erase", "microdnf remove":
+			gone := false
+			for _, a := range args {
+				switch {
+				case a == verb || strings.HasPrefix(a, "-"):
+				case strings.HasPrefix(a, "$") || installed[a]:
+					found = true
+				default:
+					gone = true
+				}
+			}
+			found = found || !gone // apt-get purge --auto-remove
 		}
 	})
 	return found

@@ -2,6 +2,8 @@ package dockerfile
 
 import (
 	"path"
+	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/moby/buildkit/frontend/dockerfile/instructions"
@@ -16,13 +18,15 @@ func remote(src string) (kind string) {
 	l := strings.ToLower(src)
 	switch {
 	case strings.HasPrefix(l, "git://"), strings.HasPrefix(l, "git@"), strings.HasPrefix(l, "ssh://"),
-		strings.HasPrefix(l, "http") && (strings.HasSuffix(strings.SplitN(l, "#", 2)[0], ".git") || strings.Contains(l, ".git#")):
+		strings.HasPrefix(l, "http") && gitPath.MatchString(l):
 		return "git"
 	case strings.HasPrefix(l, "http://"), strings.HasPrefix(l, "https://"):
 		return "url"
 	}
 	return ""
 }
+
+var gitPath = regexp.MustCompile(`\.git([#?]|$)`)
 
 // addURL wants a checksum for what ADD fetches; a git source may name a commit.
 var addURL = &rule{
@@ -51,11 +55,11 @@ var addURL = &rule{
 					continue
 				}
 				seen++
-				_, commit, _ := strings.Cut(src, "#")
-				commit, _, _ = strings.Cut(commit, ":")
 				switch {
+				case strings.Contains(c.Checksum, "$"):
+					p.Undecidedf(at(st.Line), "the checksum of %s depends on a value that is not in the file", check.Quote(src))
 				case c.Checksum != "":
-				case kind == "git" && len(commit) == 40 && strings.Trim(commit, "0123456789abcdef") == "":
+				case kind == "git" && commitOf.MatchString(src):
 				default:
 					p.Failf(at(st.Line), "ADD fetches %s without a checksum", check.Quote(src))
 				}
@@ -68,6 +72,9 @@ var addURL = &rule{
 		p.Passf("each of %d fetched sources has a checksum", seen)
 	},
 }
+
+// commitOf is a git source with its full commit, in the fragment or the query.
+var commitOf = regexp.MustCompile(`(#|[?&](commit|checksum)=)([0-9a-f]{40}|[0-9a-f]{64})([:&#]|$)`)
 
 // addLocal prefers COPY for files: ADD unpacks archives and fetches URLs unasked.
 var addLocal = &rule{
@@ -136,24 +143,33 @@ var copyOwner = &rule{
 		copies := 0
 		for _, s := range p.f.Stages {
 			var dests []string
-			for _, st := range s.Steps {
-				if c, ok := st.Cmd.(*instructions.CopyCommand); ok && c.Chown == "" && !st.OnBuild {
-					dests = append(dests, path.Clean("/"+c.DestPath))
-				}
-				if _, ok := st.Cmd.(*instructions.CopyCommand); ok {
+			dir := "/"
+			for _, st := range s.effective() {
+				switch c := st.Cmd.(type) {
+				case *instructions.WorkdirCommand:
+					dir = under(dir, c.Path)
+				case *instructions.CopyCommand:
 					copies++
+					if c.Chown == "" {
+						dests = append(dests, under(dir, c.DestPath))
+					}
+				}
+				if st.stage != s.Index {
+					continue // told where it stands
 				}
 				st.walk(func(c script.Command) {
 					name, args := c.Name()
 					if name != "chown" {
 						return
 					}
-					for _, d := range dests {
-						for _, a := range args {
-							if strings.HasPrefix(a, "/") && d != "/" && (path.Clean(a) == d || strings.HasPrefix(d, path.Clean(a)+"/")) {
-								p.Failf(at(st.Line), "chown of %s, which COPY could have done", check.Quote(a))
-								return
-							}
+					for _, a := range args {
+						of := func(d string) bool {
+							target := under(dir, a)
+							return d != "/" && target != "/" && (target == d || strings.HasPrefix(d, target+"/"))
+						}
+						if !strings.HasPrefix(a, "-") && (strings.Contains(a, "/") || a == ".") && slices.ContainsFunc(dests, of) {
+							p.Failf(at(st.Line), "chown of %s, which COPY could have done", check.Quote(a))
+							return
 						}
 					}
 				})
@@ -165,6 +181,14 @@ var copyOwner = &rule{
 		}
 		p.Passf("no copied file changes its owner later")
 	},
+}
+
+// under is name seen from the directory dir.
+func under(dir, name string) string {
+	if path.IsAbs(name) {
+		return path.Clean(name)
+	}
+	return path.Join(dir, name)
 }
 
 // writable finds modes that let everyone write, and setuid bits.
@@ -197,18 +221,33 @@ var writable = &rule{
 					}
 				}
 				if name == "install" || name == "mkdir" {
-					for i, a := range args {
-						if (a == "-m" || a == "--mode") && i+1 < len(args) {
-							if why := badMode(args[i+1]); why != "" {
-								p.Failf(at(st.Line), "%s -m %s makes them %s", name, check.Cut(args[i+1]), why)
-							}
-						}
+					if m := modeOption(args); badMode(m) != "" {
+						p.Failf(at(st.Line), "%s -m %s makes them %s", name, check.Cut(m), badMode(m))
 					}
+				}
+				if name == "umask" && len(args) > 0 && strings.Trim(args[0], "0") == "" {
+					p.Failf(at(st.Line), "umask %s makes what follows world-writable", check.Cut(args[0]))
 				}
 			})
 		})
 		p.Passf("no mode is world-writable or setuid")
 	},
+}
+
+// modeOption is the value of -m, as install and mkdir take it.
+func modeOption(args []string) string {
+	for i, a := range args {
+		if (a == "-m" || a == "--mode") && i+1 < len(args) {
+			return args[i+1]
+		}
+		if m, ok := strings.CutPrefix(a, "--mode="); ok {
+			return m
+		}
+		if m, ok := strings.CutPrefix(a, "-m"); ok {
+			return m
+		}
+	}
+	return ""
 }
 
 func firstMode(args []string) string {

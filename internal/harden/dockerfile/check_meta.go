@@ -1,6 +1,7 @@
 package dockerfile
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/moby/buildkit/frontend/dockerfile/instructions"
@@ -24,8 +25,8 @@ var labels = &rule{
 		have := map[string]bool{}
 		p.f.finalSteps(func(st *Step) {
 			if l, ok := st.Cmd.(*instructions.LabelCommand); ok {
-				for _, kv := range l.Labels {
-					have[kv.Key] = true
+				for _, kv := range l.Labels { // an argument may be empty here and set in the build
+					have[kv.Key] = kv.Value != "" || strings.Contains(st.Source, "$")
 				}
 			}
 		})
@@ -59,23 +60,21 @@ var dockerignore = &rule{
 	run: func(p *pass) {
 		line := 0
 		p.f.steps(func(st *Step) {
-			var src []string
+			var src, except []string
 			switch c := st.Cmd.(type) {
 			case *instructions.CopyCommand:
 				if c.From == "" {
-					src = c.SourcePaths
+					src, except = c.SourcePaths, c.ExcludePatterns
 				}
 			case *instructions.AddCommand:
-				src = c.SourcePaths
+				src, except = c.SourcePaths, c.ExcludePatterns
 			}
-			for _, s := range src {
-				if line == 0 && wholeContext(s) {
-					line = st.Line
-				}
+			if line == 0 && slices.ContainsFunc(src, wholeContext) && len(parseIgnore(except).open()) > 0 {
+				line = st.Line
 			}
 		})
 		if line == 0 {
-			p.NotApplicablef("the context is never copied as a whole")
+			p.NotApplicablef("the context is never copied as a whole, or without .git and env files")
 			return
 		}
 		if p.f.opt.Ignored == nil {
@@ -87,14 +86,7 @@ var dockerignore = &rule{
 			p.Failf(at(line), "the whole context is copied and there is no .dockerignore")
 			return
 		}
-		var open []string
-		patterns := parseIgnore(lines)
-		for _, f := range []string{".git/config", ".env", ".env.production"} {
-			if !patterns.excludes(f) {
-				open = append(open, strings.TrimSuffix(f, "/config"))
-			}
-		}
-		if len(open) > 0 {
+		if open := parseIgnore(lines).open(); len(open) > 0 {
 			p.Failf(fix(line, "Add to %s: %s", name, strings.Join(open, ", ")), "the whole context is copied and %s does not exclude %s", name, strings.Join(open, ", "))
 			return
 		}

@@ -139,14 +139,14 @@ func PID1(words []string) (why string, sure bool) {
 	if len(words) == 0 {
 		return "", true
 	}
-	name := path.Base(words[0])
+	name, args := script.Command{Words: words}.Name() // env and gosu become what they start
 	switch name {
 	case "npm", "npx", "yarn", "pnpm", "yarnpkg", "bunx":
 		return "PID 1 is " + name + ", which does not hand on signals to the program it starts", true
 	case "sh", "bash", "ash", "dash", "zsh", "ksh":
-		for i, w := range words[1:] {
-			if strings.HasPrefix(w, "-") && strings.HasSuffix(w, "c") && i+2 < len(words) {
-				cmds := script.Parse(words[i+2])
+		for i, w := range args {
+			if strings.HasPrefix(w, "-") && strings.HasSuffix(w, "c") && i+1 < len(args) {
+				cmds := script.Parse(args[i+1])
 				if n := len(cmds); n > 0 && len(cmds[n-1].Words) > 1 && cmds[n-1].Words[0] == "exec" {
 					return "", true
 				}
@@ -238,10 +238,31 @@ var healthcheck = &rule{
 			p.Failf(at(final.Line), "the final stage has no HEALTHCHECK")
 		case len(pr.health) > 0 && pr.health[0] == "NONE":
 			p.Failf(at(pr.healthLine), "HEALTHCHECK NONE switches it off")
-		case len(pr.health) > 0 && pr.health[0] == "CMD-SHELL" && (base.Scratch || base.Err == nil && base.Stage == nil && base.Ref.Shellless()):
+		case len(pr.health) > 0 && pr.health[0] == "CMD-SHELL" && (base.Scratch || base.Err == nil && base.Ref.Shellless()):
 			p.Failf(at(pr.healthLine), "the HEALTHCHECK is in shell form, and the base holds no shell to run it")
+		case len(pr.health) > 1 && (base.Scratch || base.Err == nil && base.Ref.Shellless()) && usual(pr.health[1]) && !p.f.brings(pr.health[1]):
+			p.Failf(at(pr.healthLine), "the HEALTHCHECK runs %s, which the base does not hold", check.Cut(pr.health[1]))
 		default:
 			p.Passf("HEALTHCHECK is set")
 		}
 	},
+}
+
+// usual reports whether a health check's program is one of a general-purpose system.
+func usual(program string) bool {
+	name := path.Base(program)
+	return script.Shell(name) || slices.Contains([]string{"curl", "wget", "nc", "pgrep", "ps", "grep", "test", "cat"}, name)
+}
+
+// brings reports whether a file by the name of program is copied into the final image.
+func (f *File) brings(program string) bool {
+	found := false
+	f.finalSteps(func(st *Step) {
+		if c, ok := st.Cmd.(*instructions.CopyCommand); ok {
+			for _, p := range append(slices.Clone(c.SourcePaths), c.DestPath) {
+				found = found || path.Base(p) == path.Base(program) || toolPath(p, "/") != "" || strings.HasSuffix(p, "/bin") || strings.HasSuffix(p, "/bin/")
+			}
+		}
+	})
+	return found
 }

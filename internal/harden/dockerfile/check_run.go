@@ -1,6 +1,8 @@
 package dockerfile
 
 import (
+	"path"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -192,9 +194,16 @@ var noSudo = &rule{
 	},
 	run: func(p *pass) {
 		p.f.steps(func(st *Step) {
+			switch c := st.Cmd.(type) {
+			case *instructions.CmdCommand:
+				usesSudo(p, st, c.CmdLine)
+			case *instructions.EntrypointCommand:
+				usesSudo(p, st, c.CmdLine)
+			}
 			st.walk(func(c script.Command) {
-				if len(c.Words) > 0 && c.Words[0] == "sudo" {
-					p.Failf(at(st.Line), "sudo is used: %s", check.Quote(strings.Join(c.Words, " ")))
+				usesSudo(p, st, c.Words)
+				if slices.ContainsFunc(c.Redirect, func(f string) bool { return strings.HasPrefix(f, "/etc/sudoers") }) {
+					p.Failf(at(st.Line), "the rules of sudo are changed")
 				}
 				_, pkgs := installs(c)
 				for _, pkg := range pkgs {
@@ -206,6 +215,14 @@ var noSudo = &rule{
 		})
 		p.Passf("sudo is neither installed nor used")
 	},
+}
+
+// usesSudo reports a command line that begins with sudo.
+func usesSudo(p *pass, st *Step, words []string) {
+	text := strings.Join(words, " ")
+	if first := firstField(text); path.Base(first) == "sudo" {
+		p.Failf(at(st.Line), "sudo is used: %s", check.Quote(text))
+	}
 }
 
 // noSSH finds an SSH server and the port of one.
@@ -222,6 +239,9 @@ var noSSH = &rule{
 		p.f.steps(func(st *Step) {
 			st.walk(func(c script.Command) {
 				_, pkgs := installs(c)
+				if name, args := c.Name(); (name == "service" || name == "rc-service") && len(args) > 0 && (args[0] == "ssh" || args[0] == "sshd") {
+					p.Failf(at(st.Line), "the SSH server is started")
+				}
 				for _, pkg := range pkgs {
 					switch n, _, _ := strings.Cut(pkg, "="); n {
 					case "openssh-server", "dropbear", "telnetd", "inetutils-telnetd", "openssh", "telnet-server", "ssh", "dropbear-bin":
@@ -231,19 +251,17 @@ var noSSH = &rule{
 			})
 			if e, ok := st.Cmd.(*instructions.ExposeCommand); ok {
 				for _, port := range e.Ports {
-					for _, n := range ports(port) {
-						if n == 22 || n == 23 {
-							p.Failf(at(st.Line), "EXPOSE %s is the port of a login server", check.Cut(port))
-						}
+					if ns := ports(port); len(ns) > 0 && ns[0] <= 23 && ns[len(ns)-1] >= 22 {
+						p.Failf(at(st.Line), "EXPOSE %s is the port of a login server", check.Cut(port))
 					}
 				}
 			}
 		})
 		pr := p.f.Final().process()
 		for _, words := range [][]string{pr.entrypoint, pr.cmd} {
-			for _, w := range words {
-				if strings.HasSuffix(w, "/sshd") || w == "sshd" {
-					p.Failf(at(max(pr.cmdLine, pr.entryLine)), "the image starts sshd")
+			for _, w := range strings.Fields(strings.Join(words, " ")) {
+				if name := path.Base(w); name == "sshd" || name == "dropbear" || name == "telnetd" {
+					p.Failf(at(max(pr.cmdLine, pr.entryLine)), "the image starts %s", name)
 				}
 			}
 		}

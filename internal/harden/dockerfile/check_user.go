@@ -1,17 +1,20 @@
 package dockerfile
 
 import (
+	"strconv"
 	"strings"
 
 	"github.com/imagegate/imagegate/internal/harden/check"
 	"github.com/imagegate/imagegate/internal/report"
 )
 
-// rootUser reports whether a USER value is root. Only the part before the colon names
-// the user (OCI image-spec, config.md, "User").
+// rootUser reports whether a USER value is root, or the administrator of Windows. Only the
+// part before the colon names the user (OCI image-spec, config.md, "User"), and a runtime
+// reads it as a number first: "+0" is one.
 func rootUser(user string) bool {
 	name, _, _ := strings.Cut(user, ":")
-	return name == "" || name == "root" || strings.Trim(name, "0") == ""
+	id, err := strconv.Atoi(name)
+	return name == "" || name == "root" || err == nil && id == 0 || strings.EqualFold(name, "ContainerAdministrator")
 }
 
 // userNonRoot looks at the last USER of the final stage and the stages it is made of.

@@ -105,3 +105,14 @@ func (ps ignorePatterns) excludes(name string) bool {
 	}
 	return out
 }
+
+// open names what must stay out of the context and does not.
+func (ps ignorePatterns) open() []string {
+	var out []string
+	for _, f := range []string{".git/config", ".env", ".env.production"} {
+		if !ps.excludes(f) {
+			out = append(out, strings.TrimSuffix(f, "/config"))
+		}
+	}
+	return out
+}

@@ -179,6 +179,9 @@ func (r Ref) BuildImage() string {
 	if vendor, build := r.Hardened(nil); build {
 		return "it is the variant of " + vendor + " for building"
 	}
+	if suffix(r.Tag, "jdk") || strings.Contains(r.Tag, "-jdk-") || r.Name == "docker.io/library/openjdk" && !strings.Contains(r.Tag, "jre") {
+		return "it holds the Java compiler"
+	}
 	switch {
 	case r.Domain == "dhi.io":
 		switch base {

@@ -30,6 +30,27 @@ func (c Command) inline() (string, bool) {
 	return "", false
 }
 
+// executed are the commands that find runs on what it finds: -exec COMMAND ;
+func (c Command) executed() [][]string {
+	if name, _ := c.Name(); name != "find" {
+		return nil
+	}
+	var out [][]string
+	for i, w := range c.Words {
+		if w != "-exec" && w != "-execdir" && w != "-ok" {
+			continue
+		}
+		words := c.Words[i+1:]
+		if end := slices.IndexFunc(words, func(w string) bool { return w == ";" || w == "+" }); end >= 0 {
+			words = words[:end]
+		}
+		if len(words) > 0 {
+			out = append(out, words)
+		}
+	}
+	return out
+}
+
 // Shell reports whether name is a shell.
 func Shell(name string) bool {
 	switch name {

@@ -247,6 +247,9 @@ func (p *parser) end(pipe bool) {
 		}
 		c.Piped, c.Pipeline = p.piped, p.pipeline
 		p.out = append(p.out, c)
+		for _, words := range c.executed() {
+			p.out = append(p.out, Command{Words: words, Pipeline: p.pipeline})
+		}
 		if inner, ok := c.inline(); ok && p.depth < MaxDepth {
 			n := &parser{src: inner, depth: p.depth + 1, pipeline: p.pipeline + 1, total: p.total}
 			n.run("")
