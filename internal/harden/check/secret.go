@@ -20,7 +20,7 @@ func SecretName(name string) bool {
 
 var (
 	secretName = regexp.MustCompile(`(^|_)(PASSWORD|PASSWD|PASSWRD|PASS|PWD|PW|PASSPHRASE|SECRET|SECRETS|TOKEN|APIKEY|ACCESSKEY|PRIVATEKEY|CREDENTIAL|CREDENTIALS|AUTHKEY)$` +
-		`|(^|_)(API|ACCESS|PRIVATE|SECRET|ENCRYPTION|SIGNING|AUTH|MASTER|DEPLOY|SSH|JWT|LICENSE|ACCOUNT)_?KEY$` +
+		`|(^|_)(API|APP|ACCESS|PRIVATE|SECRET|ENCRYPTION|SIGNING|AUTH|MASTER|DEPLOY|SSH|JWT|LICENSE|ACCOUNT)_?KEY$` +
 		`|(^|_)SECRET_KEY_BASE$|(^|_)(SECRET|ACCESS)_KEY_ID$|(^|_)(SECRET|PASSWORD|TOKEN)_(VALUE|KEY)$|(^|[A-Z0-9])(PASSWORD|PASSWD|SECRET|APIKEY|AUTHTOKEN|ACCESSTOKEN)$`)
 	pointerName = regexp.MustCompile(`(_FILE|_PATH|_DIR|_URL|_URI|_NAME|_HOST|_PORT|_TYPE|_POLICY|_LENGTH|_TTL|_EXPIRY|_EXPIRATION|_ENABLED|_REQUIRED|_HEADER|_ALGORITHM|_VERSION|_FIELD|_COMMAND)$` +
 		`|^(OLD)?PWD$|^ALLOW_|_ALLOW_EMPTY_|^PUBLIC_|_PUBLIC_KEY$|^ACCESS_KEY_ID$`)
@@ -78,6 +78,7 @@ var secretForms = []struct {
 	{"a Google API key", "AIza", regexp.MustCompile(`\bAIza[A-Za-z0-9_-]{35}\b`)},
 	{"a Stripe key", "k_live_", regexp.MustCompile(`\b[sr]k_live_[A-Za-z0-9]{20,}\b`)},
 	{"a JSON web token", "eyJ", regexp.MustCompile(`\beyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}`)},
+	{"a connection string with a password", ";", regexp.MustCompile(`(?i);\s*(password|pwd|accountkey|sharedaccesskey)\s*=\s*[^;\s"'${<*]`)},
 	{"an npm token", "_authToken", regexp.MustCompile(`_authToken\s*=\s*[A-Za-z0-9_-]{8,}`)},
 }
 

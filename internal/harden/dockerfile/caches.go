@@ -84,6 +84,8 @@ func (c *caches) see(cmd script.Command) {
 		if !has(args, "--no-cache") {
 			c.fill("apk")
 		}
+	case (name == "apt-get" || name == "apt") && verb == "distclean": // clean leaves the lists
+		delete(c.full, "apt")
 	case name == "apk" && verb == "cache" && slices.Contains(args, "clean"):
 		delete(c.full, "apk")
 	case rpmFamily(name) && (verb == "clean" || verb == "cc"):

@@ -29,7 +29,7 @@ var noSecretValues = &rule{
 			case *instructions.ArgCommand:
 				for _, a := range c.Args {
 					switch {
-					case check.SecretName(a.Key) && (a.Value == nil || !check.Reference(*a.Value) || *a.Value == ""):
+					case check.SecretName(a.Key) && (a.Value == nil || *a.Value == "" || strings.HasPrefix(*a.Value, "$") || !check.Reference(*a.Value)):
 						p.Failf(fix(st.Line, "Remove ARG %s and use: RUN --mount=type=secret,id=%s,env=%s …", a.Key, strings.ToLower(a.Key), a.Key),
 							"the build argument %s carries a secret into the image's history", check.Quote(a.Key))
 					case a.Value != nil && check.SecretValue(*a.Value) != "":

@@ -37,6 +37,8 @@ func TestCaches(t *testing.T) {
 		run("apt_cleaned_too_early", "rm -rf /var/lib/apt/lists/* && apt-get update && apt-get install -y a", "failed@2"),
 		run("apt_cleaned_and_filled_again", "apt-get update && rm -rf /var/lib/apt/lists/* && apt-get update", "failed@2"),
 		run("apt_option_before_the_verb", "apt-get -o A=3 update", "failed@2"),
+		run("apt_clean_leaves_the_lists", "apt-get update && apt-get clean", "failed@2"),
+		run("apt_distclean", "apt-get update && apt-get install -y a && apt-get distclean", "passed@0"),
 		run("yum_cleaned_too_early", "yum clean all && yum -y install a", "failed@2"),
 		run("yum_installed_after_cleaning", "yum -y install a && yum clean all && yum -y install b", "failed@2"),
 		run("yum_cleaned_twice", "yum -y install a && yum clean all && yum -y install b && yum clean -y all", "passed@0"),

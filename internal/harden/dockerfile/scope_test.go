@@ -32,6 +32,9 @@ func TestScope(t *testing.T) {
 		{"add_from_arg_may_fetch", "HIG-D010", "FROM x:1\nARG S\nADD $S /s\n", "undecided@3"},
 
 		{"secret_in_a_global_arg", "HIG-D014", "ARG NPM_TOKEN\nFROM x:1\n", "failed@1"},
+		{"secret_argument_from_another", "HIG-D014", "FROM x:1\nARG API_TOKEN=$T\n", "failed@2"},
+		{"connection_string", "HIG-D014", "FROM x:1\nENV DB=\"Server=db;User Id=sa;Password=hunter22;\"\n", "failed@2"},
+		{"connection_string_with_a_variable", "HIG-D014", "FROM x:1\nARG P\nENV DB=\"Server=db;User Id=sa;Password=$P;\"\n", "passed@0"},
 		{"secret_in_a_global_arg_silenced", "HIG-D014", "# imagegate: ignore HIG-D014 a name of a public feed\nARG NPM_TOKEN\nFROM x:1\n", "not-applicable@2"},
 
 		{"copy_from_a_number_that_is_none", "HIG-D001", "FROM x:1\nCOPY --from=7 /a /a\n", "failed@2"},
