@@ -2,6 +2,8 @@ package compose
 
 import (
 	"path"
+	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/compose-spec/compose-go/v2/types"
@@ -19,6 +21,7 @@ var readOnly = &rule{
 		Bad:        "services:\n  web:\n    image: dhi.io/nginx:1.29\n    tmpfs: [/tmp]\n",
 		Good:       "services:\n  web:\n    image: dhi.io/nginx:1.29\n    read_only: true\n    tmpfs: [\"/tmp:noexec,nosuid,size=64m\"]\n",
 	},
+	keys: []string{"read_only"},
 	each: func(p *pass, s *Service) bool {
 		if !s.ReadOnly {
 			p.Failf(s.fix("read_only: true", "read_only"), "the root file system of %s is writable", quoted(s))
@@ -52,7 +55,7 @@ var tmpfsOptions = &rule{
 			if !strings.Contains(have, ",nosuid,") {
 				missing = append(missing, "nosuid")
 			}
-			if !strings.Contains(have, ",size=") {
+			if !strings.Contains(have, ",size=") || strings.Contains(have, ",size=0,") { // 0 means no limit
 				missing = append(missing, "size")
 			}
 			if len(missing) > 0 {
@@ -72,14 +75,44 @@ var tmpfsOptions = &rule{
 	},
 }
 
+// mount is a volume of a service that is a path of the host.
+type mount struct {
+	types.ServiceVolumeConfig
+	source string
+}
+
+// mounts lists the bind mounts of a service, and the named volumes that are one by the
+// options of their driver (mount(8), "bind").
+func (s *Service) mounts() []mount {
+	var out []mount
+	for _, v := range s.Volumes {
+		source := v.Source
+		if v.Type == types.VolumeTypeVolume {
+			opts := s.project.model.Volumes[v.Source].DriverOpts
+			if !slices.Contains(strings.Split(opts["o"], ","), "bind") && !slices.Contains(strings.Split(opts["o"], ","), "rbind") {
+				continue
+			}
+			source = opts["device"]
+		} else if v.Type != types.VolumeTypeBind && v.Type != types.VolumeTypeNamedPipe {
+			continue
+		}
+		out = append(out, mount{v, source})
+	}
+	return out
+}
+
 // isSocket reports whether a host path is the engine's socket or holds it.
 func isSocket(p string) bool {
-	switch path.Clean(p) {
-	case "/var/run/docker.sock", "/run/docker.sock", "/var/run/docker", "/run/docker", "/run/containerd/containerd.sock", "/var/run/containerd/containerd.sock",
-		"/run/podman/podman.sock", "/var/run/podman/podman.sock", "/run/crio/crio.sock", "/var/run/crio/crio.sock", "/run/containerd", "/run/podman":
+	clean := path.Clean(p)
+	switch strings.TrimPrefix(clean, "/var") {
+	case "/run/docker", "/run/containerd", "/run/podman", "/run/crio":
 		return true
 	}
-	return strings.HasSuffix(p, "/docker.sock") || strings.HasSuffix(p, "/podman.sock") || strings.Contains(p, `\pipe\docker_engine`) || strings.Contains(p, "//./pipe/docker_engine")
+	switch path.Base(clean) {
+	case "docker.sock", "docker.raw.sock", "podman.sock", "containerd.sock", "crio.sock", "cri-dockerd.sock":
+		return true
+	}
+	return strings.Contains(p, `\pipe\docker_engine`) || strings.Contains(p, "//./pipe/docker_engine")
 }
 
 var dockerSocket = &rule{
@@ -91,10 +124,16 @@ var dockerSocket = &rule{
 		Bad:        "services:\n  proxy:\n    image: traefik:3.5\n    volumes: [\"/var/run/docker.sock:/var/run/docker.sock:ro\"]\n",
 		Good:       "services:\n  web:\n    image: dhi.io/nginx:1.29\n    volumes: [\"./site:/usr/share/nginx/html:ro\"]\n",
 	},
+	keys: []string{"volumes"},
+	any:  true,
+	could: func(value string) bool { // what ends in a name of its own is told by that
+		source := sourceOf(value)
+		return !strings.Contains(source[strings.LastIndexByte(source, '$')+1:], "/")
+	},
 	each: func(p *pass, s *Service) bool {
-		for _, v := range s.Volumes {
-			if v.Type == types.VolumeTypeBind && isSocket(v.Source) || v.Type == types.VolumeTypeNamedPipe {
-				p.Failf(s.at("volumes", v.Source), "%s is given %s", quoted(s), check.Quote(v.Source))
+		for _, m := range s.mounts() {
+			if isSocket(m.source) || m.Type == types.VolumeTypeNamedPipe {
+				p.Failf(s.at("volumes", m.Source), "%s is given %s", quoted(s), check.Quote(m.source))
 			}
 		}
 		if s.UseAPISocket {
@@ -107,7 +146,16 @@ var dockerSocket = &rule{
 // sensitive says whether a host path gives away the host. Reading /etc or /proc is
 // enough to learn secrets, so read-only counts too, except for single harmless files.
 func sensitive(p string) bool {
+	if home, ok := strings.CutPrefix(p, "~"); ok {
+		return home == "" || home == "/" || privateHome(home)
+	}
+	if !strings.HasPrefix(p, "/") {
+		return false
+	}
 	p = path.Clean(p)
+	if parts := strings.SplitN(p, "/", 4); len(parts) == 4 && parts[1] == "home" && privateHome("/"+parts[3]) {
+		return true
+	}
 	switch p {
 	case "/etc/localtime", "/etc/timezone", "/usr/share/zoneinfo", "/dev/shm", "/dev/null":
 		return false
@@ -117,12 +165,18 @@ func sensitive(p string) bool {
 	if strings.HasPrefix(p, "/etc/ssl/certs") || strings.HasPrefix(p, "/etc/pki/ca-trust") || strings.HasPrefix(p, "/etc/ca-certificates") {
 		return false
 	}
-	for _, dir := range []string{"/etc", "/boot", "/dev", "/lib", "/lib64", "/bin", "/sbin", "/proc", "/sys", "/var/lib/docker", "/var/lib/containerd", "/var/lib/kubelet", "/usr/bin", "/usr/lib", "/usr/sbin", "/usr/src", "/root", "/var/log"} {
+	for _, dir := range []string{"/etc", "/boot", "/dev", "/lib", "/lib64", "/bin", "/sbin", "/proc", "/sys", "/var/lib/docker", "/var/lib/containerd", "/var/lib/kubelet", "/usr/bin", "/usr/lib", "/usr/sbin", "/usr/src", "/root", "/var/log", "/run/user", "/var/run/user"} {
 		if p == dir || strings.HasPrefix(p, dir+"/") {
 			return true
 		}
 	}
 	return false
+}
+
+// privateHome says whether a path below a home directory is where keys and logins are.
+func privateHome(p string) bool {
+	first, _, _ := strings.Cut(strings.TrimPrefix(path.Clean(p), "/"), "/")
+	return slices.Contains([]string{".ssh", ".gnupg", ".aws", ".azure", ".kube", ".docker", ".netrc", ".git-credentials", ".npmrc", ".pypirc", ".vault-token"}, first)
 }
 
 var hostPaths = &rule{
@@ -134,14 +188,16 @@ var hostPaths = &rule{
 		Bad:        "services:\n  agent:\n    image: dhi.io/netdata:2\n    volumes: [\"/proc:/host/proc:ro\"]\n",
 		Good:       "services:\n  web:\n    image: dhi.io/nginx:1.29\n    volumes: [\"./site:/usr/share/nginx/html:ro\", \"data:/data\"]\nvolumes:\n  data:\n",
 	},
+	keys: []string{"volumes"},
+	any:  true,
 	each: func(p *pass, s *Service) bool {
-		for _, v := range s.Volumes {
-			if v.Type == types.VolumeTypeBind && strings.HasPrefix(v.Source, "/") && !isSocket(v.Source) && sensitive(v.Source) {
+		for _, m := range s.mounts() {
+			if !isSocket(m.source) && sensitive(m.source) {
 				how := "and may write to it"
-				if v.ReadOnly {
+				if m.ReadOnly {
 					how = "to read"
 				}
-				p.Failf(s.at("volumes", v.Source), "%s is given %s of the host %s", quoted(s), check.Quote(v.Source), how)
+				p.Failf(s.at("volumes", m.Source), "%s is given %s of the host %s", quoted(s), check.Quote(m.source), how)
 			}
 		}
 		return true
@@ -167,12 +223,13 @@ var noSecrets = &rule{
 			if kv, found := strings.CutPrefix(raw, name+"="); found {
 				raw = kv
 			}
-			given := ok && onlyVariables(raw)
-			switch kind := check.SecretValue(*value); {
-			case given:
-			case kind != "" && !strings.Contains(raw, "${") && !strings.Contains(raw, "@$"):
+			given := *value
+			if ok {
+				given = written(raw, 0)
+			}
+			if kind := check.SecretValue(given); kind != "" {
 				p.Failf(s.at("environment", name), "%s: the variable %s holds %s", quoted(s), check.Quote(name), kind)
-			case check.SecretName(name) && !check.Reference(*value):
+			} else if check.SecretName(name) && !check.Reference(scheme.ReplaceAllString(given, "$$")) {
 				p.Failf(s.at("environment", name), "%s: the variable %s has a value, and its name says that it is a secret", quoted(s), check.Quote(name))
 			}
 		}
@@ -203,27 +260,40 @@ var noSecrets = &rule{
 	},
 }
 
-// onlyVariables reports whether a value as written comes from variables without a
-// default: then it is not in the file.
-func onlyVariables(raw string) bool {
-	raw = strings.TrimSpace(raw)
-	if !strings.HasPrefix(raw, "$") || strings.HasPrefix(raw, "$$") {
-		return false
+// scheme is what stands before a token in a header.
+var scheme = regexp.MustCompile(`^(?i:bearer|basic|token) +\$`)
+
+// written is what a value as written has in it: variables stay as "$NAME", since theirs
+// is not in the file, and a default stands for its variable, since it is.
+func written(raw string, depth int) string {
+	var b strings.Builder
+	for {
+		i := strings.IndexByte(raw, '$')
+		if i < 0 || i+1 == len(raw) || depth > maxNested {
+			return b.String() + raw
+		}
+		b.WriteString(raw[:i])
+		raw = raw[i+1:]
+		name := identifier(raw)
+		switch end := closing(raw); {
+		case raw[0] == '$': // an escaped dollar
+			b.WriteString("_") // no variable follows
+			raw = raw[1:]
+		case raw[0] == '{' && end > 0:
+			inner := raw[1:end]
+			name = identifier(inner)
+			op := strings.TrimPrefix(inner[len(name):], ":")
+			if def, ok := strings.CutPrefix(op, "-"); ok && def != "" {
+				b.WriteString(written(def, depth+1))
+			} else {
+				b.WriteString("$" + name)
+			}
+			raw = raw[end+1:]
+		default:
+			b.WriteString("$" + name)
+			raw = raw[len(name):]
+		}
 	}
-	inner, ok := strings.CutPrefix(raw, "${")
-	if !ok {
-		return true
-	}
-	i := strings.IndexAny(inner, ":-?+}")
-	if i < 0 {
-		return true
-	}
-	rest := strings.TrimPrefix(inner[i:], ":")
-	if def, ok := strings.CutPrefix(rest, "-"); ok {
-		def = strings.TrimSuffix(def, "}")
-		return check.Reference(def)
-	}
-	return true
 }
 
 func sortedKeys(m types.MappingWithEquals) []string {

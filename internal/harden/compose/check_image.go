@@ -33,6 +33,8 @@ var imagePinned = &rule{
 		Bad:        "services:\n  web:\n    image: dhi.io/nginx:1.29\n",
 		Good:       "services:\n  web:\n    image: dhi.io/nginx:1.29@sha256:0b1c2d3e4f5061728394a5b6c7d8e9f00112233445566778899aabbccddeeff0\n",
 	},
+	keys: []string{"image"},
+	any:  true,
 	each: func(p *pass, s *Service) bool {
 		ref, err, ok := s.pulled()
 		switch {
@@ -55,6 +57,8 @@ var imageVersion = &rule{
 		Bad:        "services:\n  web:\n    image: nginx\n",
 		Good:       "services:\n  web:\n    image: nginx:1.29.1\n",
 	},
+	keys: []string{"image"},
+	any:  true,
 	each: func(p *pass, s *Service) bool {
 		ref, err, ok := s.pulled()
 		if !ok {
@@ -78,6 +82,8 @@ var graceful = &rule{
 		Bad:        "services:\n  web:\n    image: dhi.io/nginx:1.29\n    stop_signal: SIGKILL\n",
 		Good:       "services:\n  web:\n    image: dhi.io/nginx:1.29\n    stop_signal: SIGQUIT\n    stop_grace_period: 30s\n",
 	},
+	keys: []string{"stop_signal", "stop_grace_period"},
+	any:  true,
 	each: func(p *pass, s *Service) bool {
 		if ok, why := dockerfile.StopSignal(s.StopSignal); !ok {
 			p.Failf(s.at("stop_signal"), "%s: the signal %s %s", quoted(s), check.Quote(s.StopSignal), why)

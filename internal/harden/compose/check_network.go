@@ -33,6 +33,8 @@ var loopback = &rule{
 		Bad:        "services:\n  web:\n    image: dhi.io/nginx:1.29\n    ports: [\"8080:8080\"]\n",
 		Good:       "services:\n  web:\n    image: dhi.io/nginx:1.29\n    ports: [\"127.0.0.1:8080:8080\"]\n",
 	},
+	keys: []string{"ports"},
+	any:  true,
 	each: func(p *pass, s *Service) bool {
 		for _, port := range s.Ports {
 			a, err := netip.ParseAddr(strings.Trim(port.HostIP, "[]"))
@@ -73,6 +75,8 @@ var unneededPorts = &rule{
 		Bad:        "services:\n  db:\n    image: dhi.io/postgres:18\n    ports: [\"5432:5432\"]\n",
 		Good:       "services:\n  db:\n    image: dhi.io/postgres:18\n    expose: [\"5432\"]\n  web:\n    image: dhi.io/nginx:1.29\n    ports: [\"127.0.0.1:8080:8080\"]\n",
 	},
+	keys: []string{"ports"},
+	any:  true,
 	each: func(p *pass, s *Service) bool {
 		for _, port := range s.Ports {
 			if what := backend[port.Target]; what != "" && !isLoopback(port.HostIP) {
@@ -128,17 +132,32 @@ var memoryLimit = &rule{
 	each: func(p *pass, s *Service) bool {
 		l := s.limits()
 		var missing []string
-		if s.MemLimit == 0 && (l == nil || l.MemoryBytes == 0) {
-			missing = append(missing, "memory")
+		limit := func(set bool, name string, keys ...string) {
+			if values := s.open(keys...); len(values) > 0 {
+				p.Undecidedf(values[0].at, "%s: its limit of %s is not known: %s", quoted(s), name, values[0].missing())
+			} else if !set {
+				missing = append(missing, name)
+			}
 		}
-		if s.CPUS == 0 && s.CPUQuota == 0 && s.CPUShares == 0 && s.CPUCount == 0 && s.CPUPercent == 0 && s.CPUSet == "" && (l == nil || l.NanoCPUs == 0) {
-			missing = append(missing, "CPU")
-		}
+		limit(s.MemLimit > 0 || l != nil && l.MemoryBytes > 0, "memory", "mem_limit", "deploy.resources.limits.memory")
+		limit(s.CPUS > 0 || s.CPUQuota > 0 || s.CPUShares > 0 || s.CPUCount > 0 || s.CPUPercent > 0 || s.CPUSet != "" || l != nil && l.NanoCPUs > 0, "CPU",
+			"cpus", "cpu_quota", "cpu_shares", "cpu_count", "cpu_percent", "cpuset", "deploy.resources.limits.cpus")
 		if len(missing) > 0 {
 			p.Failf(s.at("deploy", "resources", "limits"), "%s has no limit of %s", quoted(s), strings.Join(missing, " and "))
 		}
 		return true
 	},
+}
+
+// job reports whether another service waits for this one to end: it is no server then,
+// and nothing has to watch it or start it again.
+func (s *Service) job() bool {
+	for _, other := range s.project.model.Services {
+		if other.DependsOn[s.Name].Condition == types.ServiceConditionCompletedSuccessfully {
+			return true
+		}
+	}
+	return false
 }
 
 func (s *Service) limits() *types.Resource {
@@ -157,6 +176,7 @@ var pidsLimit = &rule{
 		Bad:        "services:\n  web:\n    image: dhi.io/nginx:1.29\n    pids_limit: -1\n",
 		Good:       "services:\n  web:\n    image: dhi.io/nginx:1.29\n    pids_limit: 200\n",
 	},
+	keys: []string{"pids_limit", "deploy.resources.limits.pids"},
 	each: func(p *pass, s *Service) bool {
 		n := s.PidsLimit
 		if l := s.limits(); n == 0 && l != nil {
@@ -178,12 +198,15 @@ var healthcheck = &rule{
 		Bad:        "services:\n  web:\n    image: dhi.io/nginx:1.29\n    healthcheck:\n      disable: true\n",
 		Good:       "services:\n  web:\n    image: dhi.io/nginx:1.29\n    healthcheck:\n      test: [\"CMD\", \"/health\"]\n",
 	},
+	keys: []string{"healthcheck"},
 	each: func(p *pass, s *Service) bool {
 		h := s.HealthCheck
 		switch {
+		case h == nil && s.job():
+			return false
 		case h == nil:
 			p.Failf(s.at("healthcheck"), "%s sets no health check", quoted(s))
-		case h.Disable || len(h.Test) > 0 && h.Test[0] == "NONE":
+		case h.Disable, len(h.Test) > 0 && h.Test[0] == "NONE", len(h.Test) == 2 && h.Test[1] == "NONE":
 			p.Failf(s.at("healthcheck"), "%s switches its health check off", quoted(s))
 		case len(h.Test) == 0:
 			p.Undecidedf(s.at("healthcheck"), "%s changes the times of a health check that only its image may have", quoted(s))
@@ -201,12 +224,22 @@ var restart = &rule{
 		Bad:        "services:\n  web:\n    image: dhi.io/nginx:1.29\n",
 		Good:       "services:\n  web:\n    image: dhi.io/nginx:1.29\n    restart: on-failure:5\n",
 	},
+	keys: []string{"restart"},
 	each: func(p *pass, s *Service) bool {
 		if s.Restart == "" && (s.Deploy == nil || s.Deploy.RestartPolicy == nil) {
+			if s.job() {
+				return false
+			}
 			p.Failf(s.fix("restart: on-failure:5", "restart"), "%s has no restart policy", quoted(s))
 		}
 		return true
 	},
+}
+
+// endless reports whether a driver that writes files does so without end: json-file by
+// default, and both when told so.
+func endless(size, driver string) bool {
+	return size == "" && driver != "local" || size == "-1" || strings.Trim(size, "0") == "" && size != ""
 }
 
 var logging = &rule{
@@ -218,6 +251,7 @@ var logging = &rule{
 		Bad:        "services:\n  web:\n    image: dhi.io/nginx:1.29\n    logging:\n      driver: json-file\n",
 		Good:       "services:\n  web:\n    image: dhi.io/nginx:1.29\n    logging:\n      driver: json-file\n      options:\n        max-size: 10m\n        max-file: \"3\"\n",
 	},
+	keys: []string{"logging"},
 	each: func(p *pass, s *Service) bool {
 		l := s.Logging
 		switch {
@@ -225,7 +259,7 @@ var logging = &rule{
 			p.Failf(s.at("logging"), "the logs of %s are not bounded", quoted(s))
 		case l.Driver == "none":
 			p.Failf(s.at("logging", "driver"), "the logs of %s are thrown away", quoted(s))
-		case (l.Driver == "" || l.Driver == "json-file") && l.Options["max-size"] == "":
+		case (l.Driver == "" || l.Driver == "json-file" || l.Driver == "local") && endless(l.Options["max-size"], l.Driver):
 			p.Failf(s.at("logging"), "the logs of %s are not bounded", quoted(s))
 		}
 		return true

@@ -2,25 +2,38 @@ package compose
 
 import (
 	"slices"
+	"strconv"
 	"strings"
+
+	"github.com/compose-spec/compose-go/v2/types"
 
 	"github.com/imagegate/imagegate/internal/harden/check"
 	"github.com/imagegate/imagegate/internal/report"
 )
 
-// option returns the value of a security_opt and whether it is there. Both "=" and
-// ":" separate.
-func (s *Service) option(name string) (string, bool) {
+// options returns the values of a security_opt in order. Both "=" and ":" separate;
+// where only one can hold, an engine takes the last, as of an override.
+func (s *Service) options(name string) []string {
+	var out []string
 	for _, o := range s.SecurityOpt {
 		k, v, ok := strings.Cut(o, "=")
 		if !ok || strings.Contains(k, ":") {
 			k, v, _ = strings.Cut(o, ":")
 		}
 		if k == name {
-			return v, true
+			out = append(out, v)
 		}
 	}
-	return "", false
+	return out
+}
+
+// option returns the value of a security_opt that counts and whether it is there.
+func (s *Service) option(name string) (string, bool) {
+	all := s.options(name)
+	if len(all) == 0 {
+		return "", false
+	}
+	return all[len(all)-1], true
 }
 
 // noNewPrivileges stops setuid programs from giving more than the container has.
@@ -33,8 +46,10 @@ var noNewPrivileges = &rule{
 		Bad:        "services:\n  web:\n    image: dhi.io/nginx:1.29\n",
 		Good:       "services:\n  web:\n    image: dhi.io/nginx:1.29\n    security_opt:\n      - no-new-privileges:true\n",
 	},
+	keys: []string{"security_opt"},
 	each: func(p *pass, s *Service) bool {
-		if v, ok := s.option("no-new-privileges"); !ok || v == "false" {
+		v, ok := s.option("no-new-privileges")
+		if on, err := strconv.ParseBool(v); !ok || v != "" && (err != nil || !on) {
 			p.Failf(s.fix("security_opt: [\"no-new-privileges:true\"]", "security_opt"), "%s may gain privileges", quoted(s))
 		}
 		return true
@@ -53,6 +68,7 @@ var capDrop = &rule{
 		Bad:        "services:\n  web:\n    image: dhi.io/nginx:1.29\n    cap_drop: [NET_RAW]\n",
 		Good:       "services:\n  web:\n    image: dhi.io/nginx:1.29\n    cap_drop: [ALL]\n",
 	},
+	keys: []string{"cap_drop"},
 	each: func(p *pass, s *Service) bool {
 		if !slices.ContainsFunc(s.CapDrop, func(c string) bool { return capability(c) == "ALL" }) {
 			p.Failf(s.fix("cap_drop: [ALL]", "cap_drop"), "%s keeps capabilities", quoted(s))
@@ -74,6 +90,8 @@ var capAdd = &rule{
 		Bad:        "services:\n  vpn:\n    image: dhi.io/tailscale:1\n    cap_drop: [ALL]\n    cap_add: [NET_ADMIN]\n",
 		Good:       "services:\n  web:\n    image: dhi.io/nginx:1.29\n    cap_drop: [ALL]\n    cap_add: [NET_BIND_SERVICE]\n",
 	},
+	keys: []string{"cap_add"},
+	any:  true,
 	each: func(p *pass, s *Service) bool {
 		for _, c := range s.CapAdd {
 			if !slices.Contains(harmless, capability(c)) {
@@ -93,12 +111,27 @@ var notPrivileged = &rule{
 		Bad:        "services:\n  probe:\n    image: dhi.io/beyla:2\n    privileged: true\n",
 		Good:       "services:\n  web:\n    image: dhi.io/nginx:1.29\n",
 	},
+	keys: []string{"privileged", "post_start", "pre_stop"},
+	any:  true,
 	each: func(p *pass, s *Service) bool {
 		if s.Privileged {
 			p.Failf(s.at("privileged"), "%s is privileged", quoted(s))
 		}
 		if s.Build != nil && s.Build.Privileged {
 			p.Failf(s.at("build", "privileged"), "%s is built privileged", quoted(s))
+		}
+		if s.Build != nil && slices.Contains(s.Build.Entitlements, "security.insecure") {
+			p.Failf(s.at("build", "entitlements", "security.insecure"), "%s is built privileged", quoted(s))
+		}
+		for _, hooks := range []struct {
+			key  string
+			list []types.ServiceHook
+		}{{"post_start", s.PostStart}, {"pre_stop", s.PreStop}} {
+			for i, h := range hooks.list {
+				if h.Privileged {
+					p.Failf(s.at(hooks.key, strconv.Itoa(i), "privileged"), "%s runs a privileged command (%s)", quoted(s), hooks.key)
+				}
+			}
 		}
 		return true
 	},
@@ -113,6 +146,8 @@ var user = &rule{
 		Bad:        "services:\n  web:\n    image: dhi.io/nginx:1.29\n    user: root\n",
 		Good:       "services:\n  web:\n    image: dhi.io/nginx:1.29\n    user: \"65532:65532\"\n",
 	},
+	keys: []string{"user"},
+	any:  true,
 	each: func(p *pass, s *Service) bool {
 		name, _, _ := strings.Cut(s.User, ":")
 		switch {
@@ -134,6 +169,8 @@ var hostNamespaces = &rule{
 		Bad:        "services:\n  media:\n    image: linuxserver/plex:1.42\n    network_mode: host\n",
 		Good:       "services:\n  web:\n    image: dhi.io/nginx:1.29\n    ports: [\"127.0.0.1:8080:8080\"]\n",
 	},
+	keys: []string{"network_mode", "pid", "ipc", "uts", "userns_mode", "cgroup"},
+	any:  true,
 	each: func(p *pass, s *Service) bool {
 		for _, f := range []struct{ key, value string }{
 			{"network_mode", s.NetworkMode}, {"pid", s.Pid}, {"ipc", s.Ipc}, {"uts", s.Uts}, {"userns_mode", s.UserNSMode}, {"cgroup", s.Cgroup},
@@ -160,14 +197,18 @@ var profiles = &rule{
 		Bad:        "services:\n  probe:\n    image: dhi.io/netdata:2\n    security_opt: [\"apparmor=unconfined\"]\n",
 		Good:       "services:\n  web:\n    image: dhi.io/nginx:1.29\n    security_opt: [\"no-new-privileges:true\"]\n",
 	},
+	keys: []string{"security_opt"},
+	any:  true,
 	each: func(p *pass, s *Service) bool {
 		for _, name := range []string{"seccomp", "apparmor", "systempaths"} {
 			if v, ok := s.option(name); ok && v == "unconfined" {
 				p.Failf(s.at("security_opt", name), "%s switches off %s", quoted(s), name)
 			}
 		}
-		if v, ok := s.option("label"); ok && v == "disable" {
-			p.Failf(s.at("security_opt", "label"), "%s switches off SELinux", quoted(s))
+		for _, v := range s.options("label") {
+			if v == "disable" || v == "type:spc_t" {
+				p.Failf(s.at("security_opt", "label"), "%s switches off SELinux", quoted(s))
+			}
 		}
 		return true
 	},
@@ -182,6 +223,8 @@ var devices = &rule{
 		Bad:        "services:\n  cam:\n    image: dhi.io/python:3.13\n    devices: [\"/dev/sda:/dev/sda\"]\n",
 		Good:       "services:\n  web:\n    image: dhi.io/nginx:1.29\n",
 	},
+	keys: []string{"devices", "device_cgroup_rules"},
+	any:  true,
 	each: func(p *pass, s *Service) bool {
 		for _, d := range s.Devices {
 			p.Failf(s.at("devices", d.Source), "%s is given the device %s", quoted(s), check.Quote(d.Source))

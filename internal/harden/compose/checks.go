@@ -1,6 +1,7 @@
 package compose
 
 import (
+	"fmt"
 	"strings"
 
 	"github.com/imagegate/imagegate/internal/harden/check"
@@ -11,6 +12,14 @@ import (
 // rule is a check and the function that decides it for one service.
 type rule struct {
 	check.Check
+	// keys are those of a service that each reads and variables may leave open. A pass
+	// is not decided when everything under one of them is open or, with any, when
+	// something is: one more entry could be the wrong one.
+	keys []string
+	any  bool
+	// could says whether a text, with "$" for each variable, could be a wrong value
+	// when it is open. Nil means that any could.
+	could func(value string) bool
 	// each decides for one service: it says only what is wrong or undecided, and
 	// returns whether the wish applies to the service at all.
 	each func(*pass, *Service) bool
@@ -21,7 +30,17 @@ type rule struct {
 // pass is one rule on one project.
 type pass struct {
 	check.Pass
-	p *Project
+	p     *Project
+	notes []note
+}
+
+// Failf and Undecidedf keep what a rule says of a service for [pass.settle].
+func (p *pass) Failf(at check.At, format string, args ...any) {
+	p.notes = append(p.notes, note{report.CheckFailed, fmt.Sprintf(format, args...), at})
+}
+
+func (p *pass) Undecidedf(at check.At, format string, args ...any) {
+	p.notes = append(p.notes, note{report.CheckUndecided, fmt.Sprintf(format, args...), at})
 }
 
 // rules lists every check of a Compose project in the order of their ids.
@@ -67,14 +86,22 @@ func (p *Project) one(r *rule, comments map[string]*ignore.Comments) []report.Ch
 	switch {
 	case r == ignoreComments:
 		reportComments(s, comments)
+		s.say(s.notes)
 	case r.project != nil:
 		r.project(s)
+		s.say(s.notes)
 	default:
 		n := 0
 		for _, svc := range p.Services {
-			if r.each(s, svc) {
+			if svc.Provider != nil {
+				continue // no container: a plugin of Compose provides it
+			}
+			s.notes = nil
+			applies := r.each(s, svc)
+			if applies {
 				n++
 			}
+			s.settle(r, svc, applies)
 		}
 		if n == 0 {
 			s.NotApplicablef("no service has what this is about")

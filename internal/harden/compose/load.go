@@ -24,7 +24,6 @@ import (
 
 	"github.com/compose-spec/compose-go/v2/interpolation"
 	"github.com/compose-spec/compose-go/v2/loader"
-	"github.com/compose-spec/compose-go/v2/template"
 	"github.com/compose-spec/compose-go/v2/types"
 	"go.yaml.in/yaml/v3"
 )
@@ -62,6 +61,10 @@ type Project struct {
 	model *types.Project
 	docs  []*document
 	opt   Options
+	// lookup returns the value of a variable; extended are the files that services
+	// extend, by path.
+	lookup   func(string) (string, bool)
+	extended map[string]*document
 }
 
 // Service is one service of a project.
@@ -101,11 +104,16 @@ type document struct {
 
 type reader struct {
 	fsys     fs.FS
+	dir      string // of the first file
 	read     map[string]bool
 	docs     map[string]*document
 	injected int
 	ports    int
 	warn     map[string]bool
+	// lookup returns the value of a variable; open is true when the text that was
+	// substituted last lacks one.
+	lookup func(string) (string, bool)
+	open   bool
 }
 
 // injectedPrefix names the services that stand for those of extended files.
@@ -125,8 +133,18 @@ func Load(ctx context.Context, fsys fs.FS, files []string, opt Options) (p *Proj
 	}()
 	r := &reader{fsys: fsys, read: map[string]bool{}, docs: map[string]*document{}, warn: map[string]bool{}}
 	p = &Project{Path: files[0], opt: opt}
-	dir := path.Dir(files[0])
-	env := r.dotenv(path.Join(dir, ".env"), opt.Env)
+	dir := path.Dir(path.Clean(files[0]))
+	r.dir = dir
+	env := maps.Clone(opt.Env)
+	r.lookup = func(key string) (string, bool) {
+		v, ok := env[key]
+		if !ok {
+			v, ok = standing[key]
+		}
+		return v, ok
+	}
+	env = r.dotenv(path.Join(dir, ".env"), opt.Env)
+	p.lookup, p.extended = r.lookup, r.docs
 
 	details := types.ConfigDetails{WorkingDir: "/" + dir, Environment: types.Mapping{}}
 	maps.Copy(details.Environment, env)
@@ -166,13 +184,13 @@ func Load(ctx context.Context, fsys fs.FS, files []string, opt Options) (p *Proj
 			o.Interpolate = &interpolation.Options{
 				Substitute: r.substitute,
 				LookupValue: func(key string) (string, bool) {
-					v, ok := env[key]
+					v, ok := r.lookup(key)
 					if !ok && unset != "" {
 						return unset, true
 					}
 					return v, ok
 				},
-				TypeCastMapping: o.Interpolate.TypeCastMapping,
+				TypeCastMapping: r.lenient(o.Interpolate.TypeCastMapping),
 			}
 		})
 	}
@@ -181,8 +199,11 @@ func Load(ctx context.Context, fsys fs.FS, files []string, opt Options) (p *Proj
 	if err != nil && len(r.warn) > 0 {
 		// Variables without a value may be all that is wrong: it is the values of
 		// another place that are missing, and the rest can be checked.
-		if model, err2 := load(details, "unset"); err2 == nil {
-			p.model, err, filled = model, nil, true
+		for _, value := range []string{"unset", "0"} {
+			if model, err2 := load(details, value); err2 == nil {
+				p.model, err, filled = model, nil, true
+				break
+			}
 		}
 	}
 	if err != nil {
@@ -209,45 +230,6 @@ func (refuse) Accept(string) bool { return true }
 func (refuse) Dir(string) string  { return "." }
 func (refuse) Load(_ context.Context, p string) (string, error) {
 	return "", fmt.Errorf("%q is not read", p)
-}
-
-// substitute replaces variables. One that is required and has no value is taken as
-// empty, so that the rest of the project can be checked; a warning says so.
-func (r *reader) substitute(text string, lookup template.Mapping) (string, error) {
-	if !strings.Contains(text, "$") {
-		return text, nil
-	}
-	if len(text) > 64<<10 {
-		return "", fmt.Errorf("a value of %d bytes with variables in it; the limit is 65536", len(text))
-	}
-	if strings.Count(text, "${") > 64 {
-		return "", errors.New("a value with more than 64 variables")
-	}
-	missing := map[string]string{}
-	for range 8 {
-		out, err := template.SubstituteWithOptions(text, func(key string) (string, bool) {
-			if v, ok := missing[key]; ok {
-				return v, true
-			}
-			v, ok := lookup(key)
-			if !ok && len(r.warn) < 100 {
-				r.warn[fmt.Sprintf("the variable %s has no value", cut(key))] = true
-			}
-			return v, ok
-		}, template.WithoutLogging)
-		var required *template.MissingRequiredError
-		if !errors.As(err, &required) || missing[required.Variable] != "" {
-			if len(out) > 1<<20 {
-				return "", fmt.Errorf("a value grows to %d bytes by substitution", len(out))
-			}
-			if err == nil {
-				err = r.addRange(out)
-			}
-			return out, err
-		}
-		missing[required.Variable] = "1"
-	}
-	return text, nil
 }
 
 func cut(s string) string {
@@ -290,80 +272,6 @@ func (p *Project) services(r *reader) {
 		}
 		p.Services = append(p.Services, s)
 	}
-}
-
-// envFile reads one env file of a service.
-func (r *reader) envFile(s *Service, dir string, f types.EnvFile) {
-	name := f.Path
-	if path.IsAbs(name) || strings.HasPrefix(name, "~") {
-		s.Unread = append(s.Unread, fmt.Sprintf("%s is outside of what is scanned", name))
-		return
-	}
-	name = path.Join(dir, name)
-	data, err := r.file(name)
-	switch {
-	case errors.Is(err, fs.ErrNotExist) && !bool(f.Required):
-		return
-	case err != nil:
-		s.Unread = append(s.Unread, fmt.Sprintf("%s: %v", name, reason(err)))
-		return
-	}
-	for _, v := range variables(data) {
-		v.File = name
-		s.EnvFile = append(s.EnvFile, v)
-	}
-}
-
-func reason(err error) error {
-	if errors.Is(err, fs.ErrNotExist) {
-		return errors.New("there is no such file")
-	}
-	return err
-}
-
-// dotenv reads the .env of the project; env outranks it. Values may use variables
-// that were set before them.
-func (r *reader) dotenv(name string, env map[string]string) map[string]string {
-	out := map[string]string{}
-	maps.Copy(out, env)
-	data, err := r.file(name)
-	if err != nil {
-		return out
-	}
-	for _, v := range variables(data) {
-		if _, set := env[v.Name]; set {
-			continue
-		}
-		value := v.Value
-		if len(value) > 1 && value[0] == '\'' && value[len(value)-1] == '\'' {
-			out[v.Name] = value[1 : len(value)-1]
-			continue
-		}
-		value = strings.Trim(value, `"`)
-		expanded, err := r.substitute(value, func(k string) (string, bool) { x, ok := out[k]; return x, ok })
-		if err != nil || len(expanded) > 64<<10 {
-			r.warn[fmt.Sprintf("%s: the value of %s cannot be read", name, cut(v.Name))] = true
-			continue
-		}
-		out[v.Name] = expanded
-	}
-	return out
-}
-
-// variables are the NAME=value lines of an env file.
-func variables(data []byte) []Variable {
-	var out []Variable
-	for i, line := range strings.Split(string(data), "\n") {
-		line = strings.TrimSpace(line)
-		if line == "" || strings.HasPrefix(line, "#") || i > 10_000 {
-			continue
-		}
-		k, v, ok := strings.Cut(strings.TrimPrefix(line, "export "), "=")
-		if ok {
-			out = append(out, Variable{Name: strings.TrimSpace(k), Value: strings.TrimSpace(v), Line: i + 1})
-		}
-	}
-	return out
 }
 
 // file reads one file within the limits.

@@ -112,24 +112,23 @@ func (p *Project) locate(service string, keys ...string) (file string, line int)
 	return file, line
 }
 
-// raw returns the text of a scalar as written, before substitution.
+// raw returns the text of a scalar as written, before substitution: in the project's
+// files or where the service extends another.
 func (p *Project) raw(service string, keys ...string) (string, bool) {
-	for i := len(p.docs) - 1; i >= 0; i-- {
-		for _, root := range p.docs[i].roots {
-			n := child(child(root, "services"), service)
-			for _, key := range keys {
-				if v := child(n, key); v != nil {
-					n = v
-				} else {
-					n = element(n, key)
-				}
+	for _, n := range p.nodes(service) {
+		n := n.node
+		for _, key := range keys {
+			if v := child(n, key); v != nil {
+				n = v
+			} else {
+				n = element(n, key)
 			}
-			if n != nil && n.Kind == yaml.AliasNode {
-				n = n.Alias
-			}
-			if n != nil && n.Kind == yaml.ScalarNode {
-				return n.Value, true
-			}
+		}
+		if n != nil && n.Kind == yaml.AliasNode {
+			n = n.Alias
+		}
+		if n != nil && n.Kind == yaml.ScalarNode {
+			return n.Value, true
 		}
 	}
 	return "", false

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"path"
+	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -275,9 +276,28 @@ func (r *reader) extend(from *document, ext *yaml.Node, services *yaml.Node, ext
 		}
 	}
 	flat = with(flat, base)
+	r.move(child(flat, "env_file"), path.Dir(d.path))
 	extended[alias] = flat
 	services.Content = append(services.Content, scalar(alias), flat)
 	return alias, nil
+}
+
+// move makes the env files of an extended service relative to the project, as Compose
+// does: they were relative to the file that they are written in.
+func (r *reader) move(n *yaml.Node, dir string) {
+	switch {
+	case n == nil:
+	case n.Kind == yaml.SequenceNode:
+		for _, c := range n.Content {
+			r.move(c, dir)
+		}
+	case n.Kind == yaml.MappingNode:
+		r.move(child(n, "path"), dir)
+	case n.Value != "" && !path.IsAbs(n.Value) && !strings.ContainsAny(n.Value[:1], "~$"):
+		if rel, err := filepath.Rel(filepath.FromSlash(r.dir), filepath.FromSlash(path.Join(dir, n.Value))); err == nil {
+			n.Value = filepath.ToSlash(rel)
+		}
+	}
 }
 
 func clean(s string) string {
