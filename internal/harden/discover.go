@@ -184,15 +184,25 @@ func boolRank(b bool) int {
 	return 0
 }
 
-// override is the file that Compose would read on top of name without being told.
+// The files that Compose looks for, the preferred one first.
+var (
+	composeFiles     = []string{"compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml"}
+	composeOverrides = []string{"compose.override.yml", "compose.override.yaml", "docker-compose.override.yml", "docker-compose.override.yaml"}
+)
+
+// override is the file that Compose would read on top of name without being told. One
+// of the other spelling counts, too, for the base that Compose prefers.
 func override(fsys fs.FS, name string) string {
 	base := path.Base(name)
-	stem, ok := strings.CutSuffix(base, path.Ext(base))
-	if !ok || stem != "compose" && stem != "docker-compose" {
+	if !slices.Contains(composeFiles, base) {
 		return ""
 	}
-	for _, ext := range []string{".yaml", ".yml"} {
-		o := path.Join(path.Dir(name), stem+".override"+ext)
+	preferred := baseOf(fsys, name)
+	for _, o := range composeOverrides {
+		if preferred != "" && preferred != name && !strings.HasPrefix(o, strings.TrimSuffix(base, path.Ext(base))+".") {
+			continue
+		}
+		o = path.Join(path.Dir(name), o)
 		if info, err := fs.Stat(fsys, o); err == nil && info.Mode().IsRegular() {
 			return o
 		}
@@ -202,7 +212,7 @@ func override(fsys fs.FS, name string) string {
 
 // baseOf is the file that an override such as compose.prod.yaml goes on top of.
 func baseOf(fsys fs.FS, name string) string {
-	for _, b := range []string{"compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml"} {
+	for _, b := range composeFiles {
 		b = path.Join(path.Dir(name), b)
 		if b == name {
 			return ""

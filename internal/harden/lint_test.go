@@ -80,6 +80,36 @@ func TestLintOverrideOnTopOfItsBase(t *testing.T) {
 	}
 }
 
+// Compose takes an override of either spelling for the base that it prefers
+// (compose-go, cli.WithDefaultConfigPath).
+func TestLintOverrideOfTheOtherSpelling(t *testing.T) {
+	base := &fstest.MapFile{Data: []byte("services: {a: {image: \"x:1\"}}\n")}
+	m := fstest.MapFS{
+		"a/docker-compose.yml": base, "a/compose.override.yml": {Data: []byte("services: {a: {privileged: true}}\n")},
+		"b/docker-compose.yml": base, "b/compose.yaml": base, "b/compose.override.yml": {Data: []byte("services: {a: {privileged: true}}\n")},
+	}
+	res, err := harden.Lint(t.Context(), m, nil, harden.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]int{"a/compose.override.yml": 1, "b/compose.override.yml": 1} {
+		n := 0
+		for _, id := range failing(res.Checks, name) {
+			if id == "C008" {
+				n++
+			}
+		}
+		if n != want {
+			t.Errorf("%s has %d findings of C008, want %d: %v", name, n, want, res.Checks)
+		}
+	}
+	for _, f := range res.Files {
+		if strings.Contains(f.Path, "override") {
+			t.Errorf("%s was checked alone", f.Path)
+		}
+	}
+}
+
 func TestLintErrors(t *testing.T) {
 	m := fstest.MapFS{"Dockerfile": {Data: []byte("FROM x\n")}, "b/Dockerfile": {Data: []byte("FROM x\n")}, "notes.txt": {Data: []byte("hello\n")}, "build.txt": {Data: []byte("# x\nFROM scratch\n")}}
 	for _, tt := range []struct {
