@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"fmt"
 	"io/fs"
+	"iter"
 	"strings"
 
 	"github.com/imagegate/imagegate/internal/config"
@@ -66,7 +67,7 @@ func (p *platform) harden(ctx context.Context, img *image.Image) {
 	p.event(Event{Stage: report.StageHarden, Platform: p.name})
 	in := imagecheck.Input{Reference: p.imageName(), Config: p.man.Config, Now: p.written(), Meta: fileMeta}
 	if img != nil {
-		in.FS = img.RootFS()
+		in.FS, in.Hidden = img.RootFS(), hidden(img)
 	}
 	for _, l := range p.man.Manifest.Layers {
 		in.Layers = append(in.Layers, l.Size)
@@ -86,6 +87,17 @@ func (p *platform) harden(ctx context.Context, img *image.Image) {
 		p.stage(report.StageHarden, report.Failed, p.run.files.failed)
 	default:
 		p.stage(report.StageHarden, report.Done, tally(append(checks, p.run.files.Checks...)))
+	}
+}
+
+// hidden hands over the files that no container sees.
+func hidden(img *image.Image) iter.Seq[imagecheck.HiddenFile] {
+	return func(yield func(imagecheck.HiddenFile) bool) {
+		for f := range img.Hidden() {
+			if !yield(imagecheck.HiddenFile{Path: f.Path, Layer: f.Layer, Size: f.Size, Open: f.Open}) {
+				return
+			}
+		}
 	}
 }
 

@@ -1,6 +1,8 @@
 package imagecheck
 
 import (
+	"path"
+	"slices"
 	"strings"
 
 	"github.com/imagegate/imagegate/internal/harden/check"
@@ -25,6 +27,7 @@ var noShell = &rule{
 	},
 	run: func(p *pass) {
 		p.paths(p.shells, "a shell")
+		p.paths(p.disguised, "a shell by another name")
 		if p.looked() {
 			p.Passf("no shell among %d files", p.files)
 		}
@@ -153,9 +156,6 @@ var noCaches = &rule{
 	},
 }
 
-// needs lists the languages whose programs call other hosts and keep time.
-func (p *pass) needs() bool { return len(p.languages) > 0 }
-
 var certificates = &rule{
 	Check: check.Check{
 		ID: "HIG-I024", Title: "CA certificates are there for a language that needs them", Kind: check.Image, Severity: report.Low,
@@ -172,7 +172,7 @@ var certificates = &rule{
 		switch {
 		case p.certs:
 			p.Passf("CA certificates are there")
-		case p.needs():
+		case len(p.languages) > 0:
 			p.Failf(check.At{}, "%s is there and no CA certificates are", strings.Join(p.languages, ", "))
 		default:
 			p.NotApplicablef("no language that brings none of its own was found")
@@ -211,6 +211,26 @@ var timeZone = &rule{
 	},
 }
 
+// families are programs that come with a declared one.
+var families = map[string][]string{
+	"bash": {"sh", "rbash", "dash"}, "busybox": {"sh", "ash"}, "dash": {"sh"}, "apt": {"apt-get", "dpkg"}, "dpkg": {}, "apk": {}, "zsh": {"sh"},
+	"dnf": {"rpm", "yum", "dnf5"}, "microdnf": {"rpm"}, "tdnf": {"rpm"}, "yum": {"rpm"},
+}
+
+// undeclared drops from files those that a label declares. A label that names what is
+// not known here declares everything: a guess would be worse.
+func undeclared(files []string, label string) []string {
+	var names []string
+	for _, name := range strings.FieldsFunc(label, func(r rune) bool { return r == ',' || r == ' ' }) {
+		family, known := families[name]
+		if !known {
+			return nil
+		}
+		names = append(append(names, name), family...)
+	}
+	return slices.DeleteFunc(slices.Clone(files), func(f string) bool { return slices.Contains(names, path.Base(f)) })
+}
+
 // declared compares what the labels of a Docker Hardened Image say with what is there.
 var declared = &rule{
 	Check: check.Check{
@@ -229,11 +249,11 @@ var declared = &rule{
 			p.NotApplicablef("the image declares neither")
 			return
 		}
-		if hasShell && shell == "" {
-			p.paths(p.shells, "a shell that the labels do not declare")
+		if hasShell {
+			p.paths(undeclared(p.shells, shell), "a shell that the labels do not declare")
 		}
-		if hasManager && manager == "" {
-			p.paths(p.managers, "a package manager that the labels do not declare")
+		if hasManager {
+			p.paths(undeclared(p.managers, manager), "a package manager that the labels do not declare")
 		}
 		if p.looked() {
 			p.Passf("shell %s, package manager %s", check.Quote(shell), check.Quote(manager))

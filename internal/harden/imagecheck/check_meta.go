@@ -2,6 +2,7 @@ package imagecheck
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -175,6 +176,10 @@ var budget = &rule{
 		}
 		var total int64
 		for _, n := range p.in.Layers {
+			if n < 0 || n > math.MaxInt64-total {
+				p.Failf(check.At{}, "the manifest says that a layer has %d bytes", n)
+				return
+			}
 			total += n
 		}
 		if total > p.in.Budget.Size {
@@ -232,7 +237,7 @@ var notDev = &rule{
 		l := p.in.Config.Config.Labels
 		variant, ok := l["com.docker.dhi.variant"]
 		switch {
-		case variant == "dev", strings.HasSuffix(l["com.docker.dhi.version"], "-dev"):
+		case variant == "dev", strings.HasSuffix(variant, "-dev"), strings.HasSuffix(l["com.docker.dhi.version"], "-dev"):
 			p.Failf(key("config.Labels[com.docker.dhi.variant]"), "it is the variant for building (%s)", check.Quote(or(l["com.docker.dhi.version"], variant)))
 		case ok:
 			p.Passf("the variant is %s", check.Quote(variant))

@@ -3,6 +3,7 @@ package imagecheck
 import (
 	"io/fs"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -36,16 +37,23 @@ func (p *pass) program(name string) (string, fs.FileInfo) {
 			candidates = append(candidates, path.Join("/", dir, name))
 		}
 	}
+	var first string
+	var found fs.FileInfo
 	for i, f := range candidates {
 		rel := strings.TrimPrefix(path.Clean(f), "/")
 		if i > 200 || rel == "" || !fs.ValidPath(rel) {
 			continue
 		}
-		if info, err := fs.Stat(p.in.FS, rel); err == nil && !info.IsDir() {
+		info, err := fs.Stat(p.in.FS, rel)
+		switch {
+		case err != nil || info.IsDir():
+		case info.Mode().Perm()&0o111 != 0:
 			return rel, info
+		case found == nil:
+			first, found = rel, info // a search passes over it when there is a better one
 		}
 	}
-	return "", nil
+	return first, found
 }
 
 var entrypoint = &rule{
@@ -75,7 +83,12 @@ var entrypoint = &rule{
 			p.Failf(file(name), "the program that is started is not executable (mode %04o)", info.Mode().Perm())
 		case p.user.uid > 0 && !p.mayRun(info):
 			p.Failf(file(name), "the default user %d may not execute the program (mode %04o)", p.user.uid, info.Mode().Perm())
+		case p.user.uid > 0 && p.unreachable(name) != "":
+			p.Failf(file(p.unreachable(name)), "the default user %d may not enter the directory of the program", p.user.uid)
 		default:
+			if why := p.unstartable(name); why != "" {
+				p.Failf(file(name), "the program cannot be started: %s", why)
+			}
 			p.Passf("/%s", check.Cut(name))
 		}
 	},
@@ -168,7 +181,12 @@ func script(fsys fs.FS, name string) scriptKind {
 		return scriptNone
 	}
 	for _, line := range strings.FieldsFunc(rest, func(r rune) bool { return r == '\n' || r == ';' || r == '&' || r == '|' }) {
-		if f := strings.Fields(line); len(f) > 1 && (f[0] == "exec" || len(f) > 2 && (f[0] == "then" || f[0] == "else" || f[0] == "do") && f[1] == "exec") {
+		f := strings.Fields(line)
+		if len(f) > 0 && (f[0] == "then" || f[0] == "else" || f[0] == "do" || f[0] == "{") {
+			f = f[1:]
+		}
+		// With nothing but a redirection exec replaces no program.
+		if len(f) > 1 && f[0] == "exec" && !strings.HasPrefix(strings.TrimLeft(f[1], "0123456789"), ">") && !strings.HasPrefix(strings.TrimLeft(f[1], "0123456789"), "<") {
 			return scriptExec
 		}
 	}
@@ -213,23 +231,54 @@ var healthcheck = &rule{
 			p.Failf(where, "the health check is switched off")
 		case p.in.FS == nil:
 			p.Undecidedf(where, "whether it can run is not known: the root file system was not read")
-		case h.Test[0] == "CMD-SHELL" && !p.hasShell():
+		case h.Test[0] == "CMD-SHELL" && p.missing(p.shell()):
 			p.Failf(where, "the health check needs a shell and the image has none")
-		case h.Test[0] == "CMD" && len(h.Test) > 1 && p.missing(h.Test[1]):
+		case h.Test[0] != "CMD" && h.Test[0] != "CMD-SHELL", len(h.Test) < 2:
+			p.Failf(where, "the health check %s names no program", check.Quote(strings.Join(h.Test, " ")))
+		case h.Test[0] == "CMD" && p.missing(h.Test[1]):
 			p.Failf(where, "the health check starts %s, which is not in the image", check.Quote(h.Test[1]))
+		case h.Test[0] == "CMD-SHELL" && p.missing(p.firstProgram(h.Test[1])):
+			what := check.Quote(p.firstProgram(h.Test[1]))
+			if slices.ContainsFunc(p.shells, func(f string) bool { return strings.HasPrefix(path.Base(f), "busybox") }) {
+				p.Undecidedf(where, "the health check starts %s, which is not in the image; busybox may have it built in", what)
+				return
+			}
+			p.Failf(where, "the health check starts %s, which is not in the image", what)
 		default:
 			p.Passf("%s", check.Cut(strings.Join(h.Test, " ")))
 		}
 	},
 }
 
-// hasShell reports whether /bin/sh, or the image's own SHELL, can be started.
-func (p *pass) hasShell() bool {
-	name := "/bin/sh"
-	if s := p.in.Config.Config.Shell; len(s) > 0 {
-		name = s[0]
+// firstProgram is the program that a simple command line starts first, or the shell
+// itself when that is not plain to see.
+func (p *pass) firstProgram(line string) string {
+	word, _, _ := strings.Cut(strings.TrimSpace(line), " ")
+	shell := p.shell()
+	if !slices.Contains(posixShells, path.Base(shell)) || !plainProgram.MatchString(word) || slices.Contains(builtins, word) {
+		return shell
 	}
-	return !p.missing(name)
+	return word
+}
+
+var posixShells = []string{"sh", "ash", "bash", "dash", "ksh", "zsh"}
+
+var plainProgram = regexp.MustCompile(`^[A-Za-z0-9_./-]+$`)
+
+// builtins are words that a shell knows by itself (POSIX.1-2017, Shell Command
+// Language), and those that are often built in.
+var builtins = []string{
+	".", "alias", "bg", "break", "case", "cd", "command", "continue", "do", "done", "echo", "elif", "else", "esac", "eval", "exec", "exit", "export",
+	"false", "fg", "fi", "for", "getopts", "hash", "if", "in", "jobs", "kill", "local", "printf", "pwd", "read", "readonly", "return", "set", "shift",
+	"source", "test", "then", "time", "times", "trap", "true", "type", "ulimit", "umask", "unalias", "unset", "until", "wait", "while",
+}
+
+// shell is the program that runs commands in shell form: /bin/sh, or the image's own.
+func (p *pass) shell() string {
+	if s := p.in.Config.Config.Shell; len(s) > 0 {
+		return s[0]
+	}
+	return "/bin/sh"
 }
 
 func (p *pass) missing(name string) bool {

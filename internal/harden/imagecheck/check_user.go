@@ -2,6 +2,7 @@ package imagecheck
 
 import (
 	"fmt"
+	"path"
 	"slices"
 	"strings"
 
@@ -10,6 +11,9 @@ import (
 )
 
 const baseExample = `{"config": {"User": "65532", "Entrypoint": ["/app"]}, "files": [{"path": "app", "mode": "0755"}]}`
+
+// maxUID is the largest id that runtimes take (runc, libcontainer/user).
+const maxUID = 1<<31 - 1
 
 // userNonRoot follows the OCI image-spec, config.md, "User": only the part before the
 // colon names the user, and a name counts by its number in /etc/passwd.
@@ -30,6 +34,8 @@ var userNonRoot = &rule{
 			p.Undecidedf(key("config.User"), "the user %s is a name and the files were not read", check.Quote(spec))
 		case u.unknown:
 			p.Failf(key("config.User"), "the user %s is a name that /etc/passwd does not have", check.Quote(spec))
+		case u.uid > maxUID:
+			p.Failf(key("config.User"), "the user %d is above %d, and no runtime starts it", u.uid, maxUID)
 		case u.uid == 0:
 			p.Failf(key("config.User"), "the default user is root (config.User is %s)", check.Quote(spec))
 		case !u.numeric:
@@ -177,7 +183,7 @@ var volumes = &rule{
 		names := sortedKeys(p.in.Config.Config.Volumes)
 		for _, n := range names {
 			for _, dir := range []string{"/bin", "/sbin", "/usr", "/lib", "/lib64", "/etc", "/boot", "/dev", "/proc", "/sys", "/root"} {
-				if c := "/" + strings.Trim(n, "/"); c == "/" || c == dir || strings.HasPrefix(c, dir+"/") {
+				if c := path.Clean("/" + n); c == "/" || c == dir || strings.HasPrefix(c, dir+"/") {
 					p.Failf(key("config.Volumes"), "the volume %s covers a directory of programs or configuration", check.Quote(n))
 					break
 				}

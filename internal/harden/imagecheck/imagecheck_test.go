@@ -3,6 +3,7 @@ package imagecheck_test
 import (
 	"context"
 	"errors"
+	"io"
 	"strings"
 	"testing"
 
@@ -70,6 +71,9 @@ func TestRules(t *testing.T) {
 		{"name", "HIG-I001", `{"config":{"User":"app"},"files":[` + passwd + `]}`, "failed@config.User"},
 		{"unknown_name", "HIG-I001", `{"config":{"User":"nobody"},"files":[` + passwd + `]}`, "failed@config.User"},
 		{"number_in_root_group", "HIG-I001", `{"config":{"User":"1001:0"}}`, "passed"},
+		{"number_beyond_runtimes", "HIG-I001", `{"config":{"User":"2147483648"}}`, "failed@config.User"},
+		{"largest_number", "HIG-I001", `{"config":{"User":"2147483647:0"}}`, "passed"},
+		{"number_beyond_the_kernel", "HIG-I001", `{"config":{"User":"4294967296"}}`, "failed@config.User"},
 		{"no_passwd", "HIG-I002", `{"config":{"User":"1001"}}`, "not-applicable"},
 		{"malformed_passwd", "HIG-I029", `{"config":{"User":"1001"},"files":[{"path":"etc/passwd","text":"root:x\n:::\n"}]}`, "undecided@/etc/passwd"},
 
@@ -77,6 +81,15 @@ func TestRules(t *testing.T) {
 		{"dead_link_is_no_shell", "HIG-I003", `{"config":{},"files":[{"path":"bin/sh","link":"dash"}]}`, "passed"},
 		{"not_executable_is_no_shell", "HIG-I003", `{"config":{},"files":[{"path":"usr/share/doc/bin/sh","mode":"0644"}]}`, "passed"},
 		{"git-shell_is_no_sh", "HIG-I003", `{"config":{},"files":[{"path":"usr/bin/gsh2","mode":"0755"}]}`, "passed"},
+		{"shell_without_bin", "HIG-I003", `{"config":{},"files":[{"path":"busybox/sh","mode":"0755","text":"\u007fELF"}]}`, "failed@/busybox/sh"},
+		{"shell_by_link_anywhere", "HIG-I003", `{"config":{},"files":[{"path":"app/tool","mode":"0755"},{"path":"app/bash","link":"tool"}]}`, "failed@/app/bash"},
+		{"script_named_like_a_shell", "HIG-I003", `{"config":{},"files":[{"path":"app/fish","mode":"0755","text":"#!/usr/bin/python3"}]}`, "passed"},
+		{"static_busybox", "HIG-I003", `{"config":{},"files":[{"path":"bin/busybox.static","mode":"0755"}]}`, "failed@/bin/busybox.static"},
+		{"other_shell_than_declared", "HIG-I023", `{"config":{"Labels":{"com.docker.dhi.shell":"busybox"}},"files":[{"path":"bin/busybox","mode":"0755"},{"path":"bin/sh","link":"busybox"},{"path":"bin/bash","mode":"0755"}]}`, "failed@/bin/bash"},
+		{"shell_declared_by_unknown_name", "HIG-I023", `{"config":{"Labels":{"com.docker.dhi.shell":"newsh"}},"files":[{"path":"bin/bash","mode":"0755"}]}`, "passed"},
+		{"undeclared_bash", "HIG-I023", `{"config":{"Labels":{"com.docker.dhi.shell":""}},"files":[{"path":"bin/bash","mode":"0755"}]}`, "failed@/bin/bash"},
+		{"apt_declared", "HIG-I023", `{"config":{"Labels":{"com.docker.dhi.package-manager":"apt"}},"files":[{"path":"usr/bin/apt-get","mode":"0755"},{"path":"usr/bin/dpkg","mode":"0755"}]}`, "passed"},
+		{"dev_of_a_flavor", "HIG-I022", `{"config":{"Labels":{"com.docker.dhi.variant":"sfw-dev"}}}`, "failed@config.Labels[com.docker.dhi.variant]"},
 		{"setgid", "HIG-I005", `{"config":{},"files":[{"path":"usr/bin/wall","mode":"02755"}]}`, "failed@/usr/bin/wall"},
 		{"file_capability", "HIG-I005", `{"config":{},"files":[{"path":"usr/bin/ping","mode":"0755","caps":true}]}`, "failed@/usr/bin/ping"},
 		{"setgid_directory_is_fine", "HIG-I005", `{"config":{},"files":[{"path":"var/mail","mode":"02775","dir":true}]}`, "passed"},
@@ -98,18 +111,35 @@ func TestRules(t *testing.T) {
 		{"program_by_working_directory", "HIG-I012", `{"config":{"WorkingDir":"/srv","Entrypoint":["./app"]},"files":[{"path":"srv/app","mode":"0755"}]}`, "passed"},
 		{"program_missing", "HIG-I012", `{"config":{"Entrypoint":["/app"]}}`, "failed@config.Entrypoint"},
 		{"program_of_root_only", "HIG-I012", `{"config":{"User":"1000","Entrypoint":["/app"]},"files":[{"path":"app","mode":"0700"}]}`, "failed@/app"},
+		{"program_behind_one_that_is_not_executable", "HIG-I012", `{"config":{"Cmd":["app"]},"files":[{"path":"usr/local/bin/app","mode":"0644"},{"path":"usr/bin/app","mode":"0755"}]}`, "passed"},
+		{"program_in_directory_of_root", "HIG-I012", `{"config":{"User":"1000","Entrypoint":["/root/app"]},"files":[{"path":"root","mode":"0700","dir":true},{"path":"root/app","mode":"0755"}]}`, "failed@/root"},
+		{"script_without_interpreter", "HIG-I012", `{"config":{"Entrypoint":["/e.sh"]},"files":[{"path":"e.sh","mode":"0755","text":"#!/bin/bash -e\nexec x\n"}]}`, "failed@/e.sh"},
+		{"script_with_interpreter", "HIG-I012", `{"config":{"Entrypoint":["/e.sh"]},"files":[{"path":"e.sh","mode":"0755","text":"#!/bin/bash -e\n"},{"path":"bin/bash","mode":"0755"}]}`, "passed"},
+		{"script_with_carriage_return", "HIG-I012", `{"config":{"Entrypoint":["/e.sh"]},"files":[{"path":"e.sh","mode":"0755","text":"#!/bin/sh\r\n"},{"path":"bin/sh","mode":"0755"}]}`, "failed@/e.sh"},
+		{"script_by_env", "HIG-I012", `{"config":{"Entrypoint":["/e"]},"files":[{"path":"e","mode":"0755","text":"#!/usr/bin/env -S python3 -u\n"},{"path":"usr/bin/env","mode":"0755"}]}`, "failed@/e"},
 		{"no_program", "HIG-I012", `{"config":{}}`, "not-applicable"},
 		{"script_with_exec", "HIG-I013", `{"config":{"Entrypoint":["/e.sh"]},"files":[{"path":"e.sh","mode":"0755","text":"#!/bin/sh\nset -e\nexec \"$@\"\n"}]}`, "passed"},
 		{"script_without_exec", "HIG-I013", `{"config":{"Entrypoint":["/e"]},"files":[{"path":"e","mode":"0755","text":"#!/bin/sh\njava -jar x\n"}]}`, "failed@/e"},
+		{"script_that_redirects", "HIG-I013", `{"config":{"Entrypoint":["/e"]},"files":[{"path":"e","mode":"0755","text":"#!/bin/sh\nexec 2>&1\njava -jar x\n"}]}`, "failed@/e"},
 		{"script_not_there", "HIG-I013", `{"config":{"Entrypoint":["/e.sh"]}}`, "undecided@config.Entrypoint"},
 		{"health_program_missing", "HIG-I015", `{"config":{"Healthcheck":{"Test":["CMD","curl","x"]}}}`, "failed@config.Healthcheck"},
-		{"health_shell_there", "HIG-I015", `{"config":{"Healthcheck":{"Test":["CMD-SHELL","x"]}},"files":[{"path":"bin/sh","mode":"0755"}]}`, "passed"},
+		{"health_shell_there", "HIG-I015", `{"config":{"Healthcheck":{"Test":["CMD-SHELL","x"]}},"files":[{"path":"bin/sh","mode":"0755"},{"path":"bin/x","mode":"0755"}]}`, "passed"},
+		{"health_program_of_shell_missing", "HIG-I015", `{"config":{"Healthcheck":{"Test":["CMD-SHELL","curl -f x || exit 1"]}},"files":[{"path":"bin/sh","mode":"0755"}]}`, "failed@config.Healthcheck"},
+		{"health_program_of_busybox_missing", "HIG-I015", `{"config":{"Healthcheck":{"Test":["CMD-SHELL","wget x"]}},"files":[{"path":"bin/busybox","mode":"0755"},{"path":"bin/sh","link":"busybox"}]}`, "undecided@config.Healthcheck"},
+		{"health_builtin_of_shell", "HIG-I015", `{"config":{"Healthcheck":{"Test":["CMD-SHELL","test -f /ready"]}},"files":[{"path":"bin/sh","mode":"0755"}]}`, "passed"},
+		{"health_with_shell_of_its_own", "HIG-I015", `{"config":{"Shell":["/opt/pwsh","-c"],"Healthcheck":{"Test":["CMD-SHELL","Get-X"]}},"files":[{"path":"opt/pwsh","mode":"0755"}]}`, "passed"},
+		{"health_without_program", "HIG-I015", `{"config":{"Healthcheck":{"Test":["CMD"]}}}`, "failed@config.Healthcheck"},
+		{"health_of_unknown_kind", "HIG-I015", `{"config":{"Healthcheck":{"Test":["curl","x"]}},"files":[{"path":"bin/curl","mode":"0755"},{"path":"bin/x","mode":"0755"}]}`, "failed@config.Healthcheck"},
 
 		{"no_date_is_undecided", "HIG-I018", `{"config":{}}`, "undecided"},
 		{"malformed_date", "HIG-I018", `{"config":{"Labels":{"com.docker.dhi.date.end-of-life":"soon"}}}`, "undecided@config.Labels[com.docker.dhi.date.end-of-life]"},
 		{"support_end", "HIG-I018", `{"config":{},"files":[{"path":"etc/os-release","text":"SUPPORT_END=2023-01-01\n"}]}`, "failed@/etc/os-release"},
 		{"from_the_future", "HIG-I019", `{"config":{},"created":"2090-01-01T00:00:00Z"}`, "failed@created"},
 		{"epoch_zero_is_undecided", "HIG-I019", `{"config":{},"created":"1970-01-01T00:00:00Z"}`, "undecided@created"},
+		{"layers_that_overflow", "HIG-I020", `{"config":{},"layers":[9223372036854775807,1]}`, "failed"},
+		{"layers_below_zero", "HIG-I020", `{"config":{},"layers":[-1]}`, "failed"},
+		{"volume_by_detour", "HIG-I017", `{"config":{"Volumes":{"/data/../usr/local":{}}}}`, "failed@config.Volumes"},
+		{"node_brings_certificates", "HIG-I024", `{"config":{},"files":[{"path":"usr/bin/node","mode":"0755"}]}`, "not-applicable"},
 		{"layers_not_known", "HIG-I020", `{"config":{}}`, "undecided"},
 		{"utc_needs_no_data", "HIG-I025", `{"config":{"Env":["TZ=UTC"]}}`, "not-applicable"},
 		{"owner_is_user", "HIG-I028", `{"config":{"User":"1000"},"files":[{"path":"app/main","mode":"0755","uid":1000}]}`, "failed@/app/main"},
@@ -137,6 +167,30 @@ func TestWithoutFilesNothingAboutFilesPasses(t *testing.T) {
 		if got := of(out, id); got != report.CheckUndecided {
 			t.Errorf("%s says %q without files, want undecided", id, got)
 		}
+	}
+}
+
+func TestSecretsBelow(t *testing.T) {
+	in, err := hardentest.Image(`{"config": {}, "files": [{"path": "app/.env", "text": "DB_PASSWORD=hunter2"}]}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	in.Hidden = func(yield func(imagecheck.HiddenFile) bool) {
+		for p, text := range map[string]string{
+			"root/.npmrc": "//registry.npmjs.org/:_authToken=0123456789ab", "app/.env": "DB_PASSWORD=hunter1", "etc/server.key": "public", "app/main.go": "x",
+		} {
+			open := func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(text)), nil }
+			if !yield(imagecheck.HiddenFile{Path: p, Layer: 1, Size: int64(len(text)), Open: open}) {
+				return
+			}
+		}
+	}
+	out, err := imagecheck.Run(t.Context(), in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := of(out, "HIG-I009"), "failed@/app/.env failed@/root/.npmrc"; got != want {
+		t.Errorf("HIG-I009 says %q, want %q", got, want)
 	}
 }
 

@@ -13,7 +13,9 @@ package imagecheck
 import (
 	"archive/tar"
 	"context"
+	"io"
 	"io/fs"
+	"iter"
 	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -31,6 +33,9 @@ type Input struct {
 	// FS is the root file system, with modes including setuid and sticky. Nil when it
 	// was not read.
 	FS fs.FS
+	// Hidden are the files that a layer brought and a later one removed or replaced. Nil
+	// means that there are none, or none known.
+	Hidden iter.Seq[HiddenFile]
 	// Meta says who owns a file; nil understands *tar.Header and nothing else.
 	Meta func(fs.FileInfo) Meta
 	// Layers are the compressed sizes of the layers in bytes; nil when not known.
@@ -39,6 +44,15 @@ type Input struct {
 	Now time.Time
 
 	Budget Budget
+}
+
+// HiddenFile is a regular file that no container sees and every pull brings along.
+type HiddenFile struct {
+	Path string // as in FS
+	// Layer counts from 0.
+	Layer int
+	Size  int64
+	Open  func() (io.ReadCloser, error)
 }
 
 // Budget are the limits that an image should keep. The zero value has the defaults.

@@ -1,6 +1,7 @@
 package imagecheck
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -20,6 +21,8 @@ type facts struct {
 	files int
 
 	shells, managers, setuid, writable, capable []string
+	disguised                                   []string // shells by their content
+	programs                                    []string // program files that could be one
 	secrets                                     []found
 	sshd, tools, caches                         []string
 	owned                                       []string // program files that the default user may change
@@ -37,7 +40,13 @@ type facts struct {
 type found struct{ path, what string }
 
 // shellNames are programs that take commands from whoever reaches them.
-var shellNames = []string{"sh", "bash", "ash", "dash", "zsh", "ksh", "csh", "tcsh", "fish", "busybox", "toybox", "rbash", "mksh"}
+var shellNames = []string{"sh", "bash", "ash", "dash", "zsh", "ksh", "csh", "tcsh", "fish", "busybox", "toybox", "rbash", "mksh", "yash", "nu", "elvish", "pwsh"}
+
+// isShell knows a shell by its name, busybox.static and the like included.
+func isShell(base string) bool {
+	name, _, _ := strings.Cut(base, ".")
+	return slices.Contains(shellNames, base) || name == "busybox" || name == "bash"
+}
 
 var managerNames = []string{"apt", "apt-get", "aptitude", "dpkg", "apk", "yum", "dnf", "dnf5", "microdnf", "tdnf", "rpm", "zypper", "pacman", "opkg", "snap", "nix-env", "swupd"}
 
@@ -89,6 +98,12 @@ func scan(ctx context.Context, in *Input) (*facts, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := f.unmask(ctx, in.FS); err != nil {
+		return nil, err
+	}
+	if err := f.lookBelow(ctx, in); err != nil {
+		return nil, err
+	}
 	if failed > 0 && f.cut == "" {
 		f.cut = fmt.Sprintf("%d files could not be looked at", failed)
 	}
@@ -114,7 +129,7 @@ func (f *facts) look(in *Input, p string, info fs.FileInfo) {
 	}
 	if program && (slices.Contains(binDirs, dir) || strings.HasSuffix(dir, "/bin") || strings.HasSuffix(dir, "/sbin")) && resolves(in.FS, p, link) {
 		switch {
-		case slices.Contains(shellNames, base):
+		case isShell(base):
 			f.shells = append(f.shells, p)
 		case slices.Contains(managerNames, base):
 			f.managers = append(f.managers, p)
@@ -124,6 +139,11 @@ func (f *facts) look(in *Input, p string, info fs.FileInfo) {
 			f.tools = append(f.tools, p)
 		}
 		f.language(base)
+	} else if program && isShell(base) && resolves(in.FS, p, link) && (link || machineCode(in.FS, p)) {
+		f.shells = append(f.shells, p) // somewhere else, as /busybox/sh
+	}
+	if program && !link && info.Size() >= minShell && info.Size() <= maxShell {
+		f.programs = append(f.programs, p)
 	}
 	f.certificates(in.FS, p, info)
 	if what := leftover(p, info); what != "" {
@@ -131,7 +151,7 @@ func (f *facts) look(in *Input, p string, info fs.FileInfo) {
 	}
 	if mode.IsRegular() && info.Size() > 0 {
 		if what := check.SecretFile(p); what != "" && !packaged(p) {
-			if kind := f.secretContent(in.FS, p, base, info.Size()); kind != "" {
+			if kind := secretContent(func() (io.ReadCloser, error) { return in.FS.Open(p) }, base, info.Size()); kind != "" {
 				f.secrets = append(f.secrets, found{p, or(kind, what)})
 			}
 		} else if base == "config" && strings.HasSuffix(dir, "/.git") || p == ".git/config" {
@@ -142,6 +162,67 @@ func (f *facts) look(in *Input, p string, info fs.FileInfo) {
 		f.owned = append(f.owned, p)
 	}
 }
+
+// lookBelow looks for secrets among the files that a later layer hides.
+func (f *facts) lookBelow(ctx context.Context, in *Input) error {
+	if in.Hidden == nil {
+		return nil
+	}
+	n := 0
+	for h := range in.Hidden {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if n++; n > in.Budget.Files {
+			f.cut = or(f.cut, fmt.Sprintf("only the first %d hidden files were looked at", in.Budget.Files))
+			return nil
+		}
+		what := check.SecretFile(h.Path)
+		if what == "" || h.Size == 0 || packaged(h.Path) || slices.ContainsFunc(f.secrets, func(s found) bool { return s.path == h.Path }) {
+			continue
+		}
+		if kind := secretContent(h.Open, path.Base(h.Path), h.Size); kind != "" {
+			f.secrets = append(f.secrets, found{h.Path, fmt.Sprintf("%s: a later layer removes it, and layer %d still has it", or(kind, what), h.Layer)})
+		}
+	}
+	return nil
+}
+
+// Sizes between which a program file may be a shell, and how much of all is read to
+// find one, in bytes.
+const (
+	minShell  = 64 << 10
+	maxShell  = 8 << 20
+	maxUnmask = 128 << 20
+)
+
+// unmask looks for shells by what is in them, since a copy by another name starts like
+// any other. Where one was found by its name already, one more would change nothing.
+func (f *facts) unmask(ctx context.Context, fsys fs.FS) error {
+	if len(f.shells) > 0 {
+		return nil
+	}
+	budget := int64(maxUnmask)
+	for _, p := range f.programs {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if !machineCode(fsys, p) {
+			continue
+		}
+		data := head(fsys, p, maxShell)
+		if budget -= int64(len(data)); budget < 0 {
+			break
+		}
+		if bytes.Contains(data, []byte("BusyBox v")) && bytes.Contains(data, []byte("multi-call binary")) || bytes.Contains(data, []byte("@(#)Bash version")) {
+			f.disguised = append(f.disguised, p)
+		}
+	}
+	return nil
+}
+
+// machineCode reports whether a file starts as an ELF program does.
+func machineCode(fsys fs.FS, p string) bool { return string(head(fsys, p, 4)) == "\x7fELF" }
 
 func or(a, b string) string {
 	if a != "" && a != "?" {
@@ -176,10 +257,12 @@ func (f *facts) mayWrite(m Meta, mode fs.FileMode) bool {
 	}
 }
 
+// language notes interpreters that bring no CA certificates of their own, as Node.js,
+// Java, Deno and Bun do.
 func (f *facts) language(base string) {
 	name := ""
 	switch {
-	case base == "node", base == "java", base == "ruby", base == "php", base == "perl", base == "dotnet", base == "bun", base == "deno":
+	case base == "ruby", base == "php", base == "perl", base == "dotnet":
 		name = base
 	case base == "python" || strings.HasPrefix(base, "python3"):
 		name = "python"
@@ -234,8 +317,8 @@ const maxPeek = 64 << 10
 
 // secretContent looks into a file with a telling name. It returns "" when the content
 // shows that there is none, "?" when the name has to do.
-func (f *facts) secretContent(fsys fs.FS, p, base string, size int64) string {
-	file, err := fsys.Open(p)
+func secretContent(open func() (io.ReadCloser, error), base string, size int64) string {
+	file, err := open()
 	if err != nil {
 		return "?"
 	}
