@@ -1,7 +1,6 @@
 package runcheck
 
 import (
-	"fmt"
 	"strings"
 
 	"github.com/imagegate/imagegate/internal/harden/check"
@@ -71,6 +70,8 @@ var starts = &rule{
 			p.Failf(check.At{}, "the engine could not start it: %s", check.Quote(o.StartError))
 		case o.OOM:
 			p.Failf(check.At{}, "it was killed: it needs more than %d MiB of memory", o.Memory>>20)
+		case !o.Running && o.ExitCode == 137 && o.Memory > 0:
+			p.Failf(check.At{}, "it was killed (status 137), as happens to a program that needs more than %d MiB of memory", o.Memory>>20)
 		case !o.Running && o.ExitCode != 0:
 			last := ""
 			if n := len(o.Log); n > 0 {
@@ -96,10 +97,10 @@ var writesNothing = &rule{
 	},
 	run: func(p *check.Pass, o *Observation) {
 		for _, d := range o.Denied {
-			p.Failf(check.At{Location: d, Remedy: tmpfsLine(d)}, "it could not write %s: the root file system is read-only", check.Quote(d))
+			p.Failf(check.At{Location: d, Remedy: tmpfsLine(o, d)}, "it could not write %s: the root file system is read-only", check.Quote(d))
 		}
 		for _, c := range o.Changed {
-			p.Failf(check.At{Location: c, Remedy: tmpfsLine(c)}, "it writes %s where it can", check.Quote(c))
+			p.Failf(check.At{Location: c, Remedy: tmpfsLine(o, c)}, "it writes %s where it can", check.Quote(c))
 		}
 		switch {
 		case !o.Started:
@@ -196,13 +197,17 @@ var stops = &rule{
 			p.Undecidedf(check.At{}, "it was not running and could not be asked to stop")
 		case s.Killed:
 			p.Failf(check.At{}, "it did not stop within %d s of %s and was killed", s.Grace, check.Cut(s.Signal))
-		case s.ExitCode == 0 || s.ExitCode == 143 || s.ExitCode == 130:
+		case s.ExitCode == 0 || s.ExitCode == 143 || s.ExitCode == 130 || s.ExitCode == bySignal[s.Signal]:
 			p.Passf("it stopped with status %d after %s", s.ExitCode, check.Cut(s.Signal))
 		default:
 			p.Failf(check.At{}, "it stopped with status %d after %s", s.ExitCode, check.Cut(s.Signal))
 		}
 	},
 }
+
+// bySignal is the status of a program that a stop signal ended: 128 and its number
+// (signal(7)).
+var bySignal = map[string]int{"SIGHUP": 129, "SIGINT": 130, "SIGQUIT": 131, "SIGUSR1": 138, "SIGUSR2": 140, "SIGTERM": 143}
 
 var reaps = &rule{
 	Check: check.Check{
@@ -256,6 +261,6 @@ func unseen(p *check.Pass, o *Observation) bool {
 }
 
 // tmpfsLine is what to add for a path.
-func tmpfsLine(path string) string {
-	return fmt.Sprintf("--tmpfs %s:noexec,nosuid,size=64m", check.Cut(path))
+func tmpfsLine(o *Observation, path string) string {
+	return "--tmpfs " + check.Cut(directory(path)) + ":" + o.tmpfsOptions()
 }

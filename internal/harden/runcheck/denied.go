@@ -14,6 +14,8 @@ var (
 	quotedPath    = regexp.MustCompile("['\"`\u2018\u201c]([^'\"`\u2018\u2019\u201c\u201d]{1,400})['\"`\u2019\u201d]")
 	quotedRoot    = regexp.MustCompile("['\"`\u2018\u201c](/[^'\"`\u2018\u2019\u201c\u201d]{0,400})['\"`\u2019\u201d]")
 	barePath      = regexp.MustCompile(`(?:^|[\s(=:])(/[^\s:'",;()]{1,400})`)
+	// behind finds the path where Node.js and Python write it.
+	behind = regexp.MustCompile("^[^'\"`/]{0,40}['\"`]([^'\"`]{1,400})['\"`]")
 )
 
 // Denied returns the paths that lines of output name beside the message of EROFS.
@@ -24,21 +26,10 @@ func Denied(lines []string, workdir string) []string {
 	}
 	var out []string
 	for _, line := range lines {
-		if !readOnlyError.MatchString(line) || len(out) >= 100 {
-			continue
+		if len(out) >= 100 {
+			break
 		}
-		name := ""
-		if m := quotedRoot.FindStringSubmatch(line); m != nil {
-			name = m[1]
-		} else if m := barePath.FindStringSubmatch(line); m != nil {
-			name = m[1]
-		} else {
-			for _, m := range quotedPath.FindAllStringSubmatch(line, -1) {
-				if !strings.Contains(m[1], " ") {
-					name = m[1]
-				}
-			}
-		}
+		name := deniedPath(line)
 		if name == "" {
 			continue
 		}
@@ -49,4 +40,36 @@ func Denied(lines []string, workdir string) []string {
 	}
 	slices.Sort(out)
 	return slices.Compact(out)
+}
+
+// deniedPath finds the path that one line is about: quoted right behind the message, or
+// else the last one before it, since what stands earlier is who is talking, or else the
+// first one behind it.
+func deniedPath(line string) string {
+	at := readOnlyError.FindAllStringIndex(line, -1)
+	if at == nil {
+		return ""
+	}
+	before, after := line[:at[0][0]], line[at[len(at)-1][1]:]
+	if m := behind.FindStringSubmatch(after); m != nil && !strings.Contains(m[1], " ") {
+		return m[1]
+	}
+	last := func(text string) (name string) {
+		at := -1
+		for _, form := range []*regexp.Regexp{quotedPath, quotedRoot, barePath} {
+			for _, m := range form.FindAllStringSubmatchIndex(text, -1) {
+				if p := text[m[2]:m[3]]; m[2] > at && (strings.HasPrefix(p, "/") || !strings.Contains(p, " ")) {
+					at, name = m[2], p
+				}
+			}
+		}
+		return name
+	}
+	if name := last(before); name != "" {
+		return name
+	}
+	if m := barePath.FindStringSubmatch(after); m != nil {
+		return m[1]
+	}
+	return ""
 }

@@ -22,8 +22,13 @@ import (
 // later know it.
 const api = "/v1.41"
 
-// maxBody bounds one answer of the engine, in bytes.
-const maxBody = 8 << 20
+// Limits of one answer of the engine and of the start of a log, in bytes, and how long
+// the first answer may take: whoever does not say its version will say nothing else.
+const (
+	maxBody   = 8 << 20
+	maxHead   = 1 << 20
+	firstWait = 30 * time.Second
+)
 
 // engine is a client of the Docker Engine API, as much of it as is needed here
 // (docs.docker.com/reference/api/engine/version/v1.41).
@@ -34,6 +39,18 @@ type engine struct {
 	auth string
 	// arch is the engine's architecture, as it calls it.
 	arch string
+	// image is the image that is run, as the engine has it.
+	image image
+}
+
+// image is what is used of GET /images/{name}/json.
+type image struct {
+	Architecture string
+	// Config is nil when the engine does not say.
+	Config *struct {
+		Entrypoint, Cmd []string
+		Volumes         map[string]struct{}
+	}
 }
 
 // dial makes a client for a host as of DOCKER_HOST: unix://PATH or tcp://HOST:PORT.
@@ -74,11 +91,24 @@ func (e *apiError) Error() string {
 
 // do makes one request. It returns the body of a success and an *apiError otherwise.
 func (e *engine) do(ctx context.Context, method, path string, query url.Values, body any) ([]byte, error) {
+	data, more, err := e.read(ctx, method, path, query, body, maxBody)
+	if err == nil && more {
+		err = fmt.Errorf("the engine's answer to %s has more than %d bytes", path, maxBody)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return data, nil
+}
+
+// read makes one request and returns at most limit bytes of the answer, and whether
+// there are more.
+func (e *engine) read(ctx context.Context, method, path string, query url.Values, body any, limit int) (data []byte, more bool, err error) {
 	var in io.Reader
 	if body != nil {
 		b, err := json.Marshal(body)
 		if err != nil {
-			return nil, err
+			return nil, false, err
 		}
 		in = bytes.NewReader(b)
 	}
@@ -88,7 +118,7 @@ func (e *engine) do(ctx context.Context, method, path string, query url.Values, 
 	}
 	req, err := http.NewRequestWithContext(ctx, method, u, in)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	if body != nil {
 		req.Header.Set("Content-Type", "application/json")
@@ -98,15 +128,15 @@ func (e *engine) do(ctx context.Context, method, path string, query url.Values, 
 	}
 	resp, err := e.http.Do(req)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	defer resp.Body.Close()
-	data, err := io.ReadAll(io.LimitReader(resp.Body, maxBody+1))
+	data, err = io.ReadAll(io.LimitReader(resp.Body, int64(limit)+1))
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	if len(data) > maxBody {
-		return nil, fmt.Errorf("the engine's answer to %s has more than %d bytes", path, maxBody)
+	if more = len(data) > limit; more {
+		data = data[:limit]
 	}
 	if resp.StatusCode >= 300 && resp.StatusCode != http.StatusNotModified {
 		var m struct {
@@ -116,9 +146,9 @@ func (e *engine) do(ctx context.Context, method, path string, query url.Values, 
 		if json.Unmarshal(data, &m) != nil || m.Message == "" {
 			m.Message = strings.TrimSpace(string(data[:min(len(data), 500)]))
 		}
-		return nil, &apiError{resp.StatusCode, m.Message}
+		return nil, false, &apiError{resp.StatusCode, m.Message}
 	}
-	return data, nil
+	return data, more, nil
 }
 
 // get decodes a JSON answer.
@@ -166,7 +196,12 @@ func (e *engine) version(ctx context.Context) (string, error) {
 		Platform   struct{ Name string }
 		Components []struct{ Name, Version string }
 	}
-	if err := e.get(ctx, "/version", nil, &v); err != nil {
+	first, cancel := context.WithTimeout(ctx, firstWait)
+	defer cancel()
+	if err := e.get(first, "/version", nil, &v); err != nil {
+		if ctx.Err() != nil {
+			return "", ctx.Err()
+		}
 		hint := "start Docker, or podman system service, and name its socket with DOCKER_HOST"
 		if errors.Is(err, fs.ErrPermission) {
 			hint = "the socket is there and may not be used by this user"
@@ -200,7 +235,13 @@ type hostConfig struct {
 	NetworkMode    string            `json:",omitempty"`
 	Memory         int64             `json:",omitempty"`
 	PidsLimit      int64             `json:",omitempty"`
-	AutoRemove     bool
+	LogConfig      logConfig
+}
+
+// logConfig is where the output goes, with a bound: a program may write without end.
+type logConfig struct {
+	Type   string
+	Config map[string]string
 }
 
 // inspect is what is used of GET /containers/{id}/json.

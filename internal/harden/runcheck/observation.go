@@ -21,12 +21,18 @@ type Observation struct {
 	Image string `json:"image"`
 	// Engine names the engine and its version.
 	Engine string `json:"engine,omitempty"`
-	// User, Tmpfs, Memory (bytes), PIDs and Network are how it was started.
-	User    string   `json:"user"`
-	Tmpfs   []string `json:"tmpfs,omitempty"`
-	Memory  int64    `json:"memory,omitempty"`
-	PIDs    int64    `json:"pids,omitempty"`
-	Network string   `json:"network,omitempty"`
+	// User, Tmpfs with the size of each, Memory (bytes), PIDs, Network, and what replaced
+	// the image's own Entrypoint and Cmd are how it was started.
+	User       string   `json:"user"`
+	Tmpfs      []string `json:"tmpfs,omitempty"`
+	TmpfsSize  string   `json:"tmpfsSize,omitempty"`
+	Memory     int64    `json:"memory,omitempty"`
+	PIDs       int64    `json:"pids,omitempty"`
+	Network    string   `json:"network,omitempty"`
+	Entrypoint []string `json:"entrypoint,omitempty"`
+	Cmd        []string `json:"cmd,omitempty"`
+	// Volumes are those that the image declares: writable whatever the root is.
+	Volumes []string `json:"volumes,omitempty"`
 
 	// Started is true when the engine could start the program; StartError why not.
 	Started    bool   `json:"started"`

@@ -3,6 +3,7 @@ package runcheck
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"io/fs"
 	"net/http"
 	"strconv"
@@ -15,15 +16,45 @@ const maxProcesses = 100_000
 // process reads the status of the container's first process: from the machine's /proc
 // when that is at hand, from inside with cat when the image has one.
 func (e *engine) process(ctx context.Context, id string, pid int, proc fs.FS) (*Status, int) {
-	if proc != nil && pid > 0 {
-		if s := readStatus(proc, strconv.Itoa(pid)); isFirst(s) {
-			return parseStatus(s), zombies(proc, pid)
-		}
+	if s := see(proc, pid); s != nil {
+		return s, zombies(proc, pid)
 	}
 	if data := e.exec(ctx, id, "cat", "/proc/1/status"); data != nil {
 		return parseStatus(fields(string(data))), -1
 	}
 	return nil, -1
+}
+
+// see reads the status of a process from the machine's /proc; nil when that is not at
+// hand, or the process is no container's first, or is still the runtime on its way to
+// start the program.
+func see(proc fs.FS, pid int) *Status {
+	if proc == nil || pid <= 0 {
+		return nil
+	}
+	name := strconv.Itoa(pid)
+	f := readFields(proc, name+"/status")
+	if !isFirst(f) || strings.HasPrefix(f["Name"], "runc:[") {
+		return nil
+	}
+	s := parseStatus(f)
+	if s != nil {
+		s.UID, s.GID = inside(proc, name+"/uid_map", s.UID), inside(proc, name+"/gid_map", s.GID)
+	}
+	return s
+}
+
+// inside translates an id as it is seen here into what it is in the process's user
+// namespace (user_namespaces(7), "uid_map"): root of a rootless container is somebody
+// else outside. Without such a map it stays as it is.
+func inside(proc fs.FS, name string, id int) int {
+	for line := range strings.Lines(readText(proc, name)) {
+		var from, to, n int
+		if k, err := fmt.Sscan(line, &from, &to, &n); k == 3 && err == nil && id >= to && id-to < n {
+			return from + id - to
+		}
+	}
+	return id
 }
 
 // isFirst says whether a process is the first one of a PID namespace within another.
@@ -34,10 +65,11 @@ func isFirst(status map[string]string) bool {
 	return len(ids) > 1 && ids[len(ids)-1] == "1"
 }
 
-func readStatus(proc fs.FS, pid string) map[string]string {
-	f, err := proc.Open(pid + "/status")
+// readText reads the start of a file of /proc, whose sizes say nothing.
+func readText(proc fs.FS, name string) string {
+	f, err := proc.Open(name)
 	if err != nil {
-		return nil
+		return ""
 	}
 	defer f.Close()
 	buf := make([]byte, 16<<10)
@@ -49,8 +81,10 @@ func readStatus(proc fs.FS, pid string) map[string]string {
 			break
 		}
 	}
-	return fields(string(buf[:n]))
+	return string(buf[:n])
 }
+
+func readFields(proc fs.FS, name string) map[string]string { return fields(readText(proc, name)) }
 
 func fields(text string) map[string]string {
 	out := map[string]string{}
@@ -103,7 +137,7 @@ func zombies(proc fs.FS, pid int) int {
 		if _, err := strconv.Atoi(e.Name()); err != nil {
 			continue
 		}
-		s := readStatus(proc, e.Name())
+		s := readFields(proc, e.Name()+"/status")
 		if strings.HasPrefix(s["State"], "Z") && s["PPid"] == strconv.Itoa(pid) {
 			n++
 		}

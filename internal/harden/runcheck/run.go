@@ -2,11 +2,11 @@ package runcheck
 
 import (
 	"context"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"net/http"
 	"net/url"
 	"path"
@@ -97,6 +97,9 @@ func Run(ctx context.Context, image string, opt Options) (*Observation, error) {
 			return nil, fault.Usagef("run "+image, "write a path such as /var/cache/app", "the tmpfs %q is no absolute path", t)
 		}
 	}
+	if !tmpfsSize.MatchString(opt.TmpfsSize) {
+		return nil, fault.Usagef("run "+image, "write a size such as 64m", "the size %q of a tmpfs is none", opt.TmpfsSize)
+	}
 	if _, err := imageref.Parse(image); err != nil && !localID.MatchString(image) {
 		return nil, fault.New(fault.Usage, "run "+image, "write an image reference such as dhi.io/python:3.13", err)
 	}
@@ -108,12 +111,22 @@ func Run(ctx context.Context, image string, opt Options) (*Observation, error) {
 	if e.auth, err = registryAuth(opt); err != nil {
 		return nil, err
 	}
-	o := &Observation{Image: image, User: opt.User, Tmpfs: opt.Tmpfs, Memory: opt.Memory, PIDs: opt.PIDs, Network: opt.Network, Zombies: -1}
+	o := &Observation{
+		Image: image, User: opt.User, Tmpfs: opt.Tmpfs, TmpfsSize: opt.TmpfsSize, Memory: opt.Memory, PIDs: opt.PIDs, Network: opt.Network,
+		Entrypoint: opt.Entrypoint, Cmd: opt.Cmd, Zombies: -1,
+	}
 	if o.Engine, err = e.version(ctx); err != nil {
 		return nil, err
 	}
 	if err := e.have(ctx, image, opt.NoPull); err != nil {
 		return nil, err
+	}
+	if c := e.image.Config; c != nil {
+		o.Volumes = slices.Sorted(maps.Keys(c.Volumes))
+		if len(opt.Entrypoint)+len(opt.Cmd)+len(c.Entrypoint)+len(c.Cmd) == 0 {
+			o.StartError = "the image names no program: it has neither ENTRYPOINT nor CMD"
+			return o, nil
+		}
 	}
 	if err := e.hardened(ctx, o, opt); err != nil {
 		return nil, err
@@ -126,65 +139,8 @@ func Run(ctx context.Context, image string, opt Options) (*Observation, error) {
 	return o, nil
 }
 
-// localID is the id of an image that the engine has.
-var localID = regexp.MustCompile(`^(sha256:)?[0-9a-f]{12,64}$`)
-
-// have makes sure that the engine has the image.
-func (e *engine) have(ctx context.Context, image string, noPull bool) error {
-	err := e.fits(ctx, image)
-	if err == nil || !isNotFound(err) {
-		return err
-	}
-	if noPull {
-		return fault.New(fault.Unavailable, "look for the image "+image, "pull it first, or leave out no-pull", err)
-	}
-	q := url.Values{"fromImage": {image}}
-	if ref, err := imageref.Parse(image); err == nil && ref.Tag == "" && ref.Digest == "" {
-		q.Set("tag", "latest") // without one the engine would pull every tag
-	}
-	out, err := e.do(ctx, http.MethodPost, "/images/create", q, nil)
-	if err == nil {
-		for line := range strings.Lines(string(out)) { // errors of a pull come in its stream
-			var m struct{ Error string }
-			if json.Unmarshal([]byte(line), &m) == nil && m.Error != "" {
-				err = errors.New(m.Error)
-			}
-		}
-	}
-	if err != nil {
-		return fault.New(fault.Unavailable, "pull "+image, "docker pull it by hand to see more; the engine needs a login of its own unless registry-username is given", err)
-	}
-	return e.fits(ctx, image)
-}
-
-// fits looks at the image that the engine has: one of another architecture would fail
-// to start through no fault of its own.
-func (e *engine) fits(ctx context.Context, image string) error {
-	var in struct{ Architecture string }
-	if err := e.get(ctx, "/images/"+image+"/json", nil, &in); err != nil {
-		return fault.New(fault.Unavailable, "look for the image "+image, "check the reference", err)
-	}
-	if in.Architecture != "" && e.arch != "" && in.Architecture != e.arch {
-		return fault.Unavailablef("run "+image, "use an engine of that architecture", "the image is for %s and the engine runs %s", in.Architecture, e.arch)
-	}
-	return nil
-}
-
-// registryAuth is the header with which an engine pulls (Engine API, "Authentication").
-func registryAuth(opt Options) (string, error) {
-	login := map[string]string{"username": opt.Username, "password": opt.Password}
-	switch {
-	case opt.IdentityToken != "":
-		login = map[string]string{"identitytoken": opt.IdentityToken}
-	case opt.Username == "":
-		return "", nil
-	}
-	data, err := json.Marshal(login)
-	if err != nil {
-		return "", fmt.Errorf("write the engine's login: %w", err)
-	}
-	return base64.URLEncoding.EncodeToString(data), nil
-}
+// tmpfsSize is a size as of mount(8), "tmpfs".
+var tmpfsSize = regexp.MustCompile(`^[0-9]+[kKmMgG%]?$`)
 
 func (e *engine) create(ctx context.Context, image string, opt Options, readOnly bool, name string) (string, error) {
 	c := create{
@@ -193,6 +149,7 @@ func (e *engine) create(ctx context.Context, image string, opt Options, readOnly
 		HostConfig: hostConfig{
 			ReadonlyRootfs: readOnly, CapDrop: []string{"ALL"}, SecurityOpt: []string{"no-new-privileges"},
 			Tmpfs: map[string]string{}, NetworkMode: opt.Network, Memory: opt.Memory, PidsLimit: opt.PIDs,
+			LogConfig: logConfig{"json-file", map[string]string{"max-size": "32m"}},
 		},
 	}
 	for _, t := range opt.Tmpfs {
@@ -202,6 +159,9 @@ func (e *engine) create(ctx context.Context, image string, opt Options, readOnly
 	if name != "" {
 		q.Set("name", name)
 	}
+	// Not even an interrupt ends this request: what it creates is only known by its answer.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), firstWait)
+	defer cancel()
 	data, err := e.do(ctx, http.MethodPost, "/containers/create", q, c)
 	if err != nil {
 		return "", err
@@ -233,6 +193,9 @@ func (e *engine) hardened(ctx context.Context, o *Observation, opt Options) (err
 	defer func() { err = errors.Join(err, e.remove(ctx, id)) }()
 	if _, err := e.do(ctx, http.MethodPost, "/containers/"+id+"/start", nil, nil); err != nil {
 		var a *apiError
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
 		if !errors.As(err, &a) {
 			return fault.New(fault.Unavailable, "start a container of "+o.Image, "check the engine", err)
 		}
@@ -240,27 +203,39 @@ func (e *engine) hardened(ctx context.Context, o *Observation, opt Options) (err
 		return nil
 	}
 	o.Started = true
-	in, err := e.watch(ctx, id, opt.Observe)
+	var early []string // of a log that is cut from its start when it grows
+	polls := 0
+	in, err := e.watch(ctx, id, opt.Observe, func(pid int) {
+		if polls++; polls <= 2 {
+			early = append(early, e.logs(ctx, id, "all", maxHead)...)
+		}
+		if s := see(opt.Proc, pid); s != nil {
+			o.Status = s
+		}
+	})
 	if err != nil {
 		return err
 	}
 	o.Running, o.ExitCode, o.OOM = in.State.Running, in.State.ExitCode, in.State.OOMKilled
 	if in.State.Running {
-		o.Status, o.Zombies = e.process(ctx, id, in.State.Pid, opt.Proc)
+		if s, zombies := e.process(ctx, id, in.State.Pid, opt.Proc); s != nil {
+			o.Status, o.Zombies = s, zombies
+		}
 		if err := e.stop(ctx, id, in, o, opt); err != nil {
 			return err
 		}
 	}
-	o.Log = e.logs(ctx, id)
-	o.Denied = outside(Denied(o.Log, in.Config.WorkingDir), opt.Tmpfs)
+	o.Log = e.logs(ctx, id, "500", maxBody)
+	o.Denied = outside(Denied(slices.Concat(early, e.logs(ctx, id, "all", maxHead), o.Log), in.Config.WorkingDir), slices.Concat(opt.Tmpfs, o.Volumes))
 	return nil
 }
 
 // signalNames are the usual stop signals as podman numbers them; unset is SIGTERM.
 var signalNames = map[string]string{"": "SIGTERM", "15": "SIGTERM", "2": "SIGINT", "3": "SIGQUIT", "1": "SIGHUP", "9": "SIGKILL"}
 
-// watch polls the container until it ends or the time is over.
-func (e *engine) watch(ctx context.Context, id string, d time.Duration) (*inspect, error) {
+// watch polls the container until it ends or the time is over, and calls see with its
+// first process each time that it runs.
+func (e *engine) watch(ctx context.Context, id string, d time.Duration, see func(pid int)) (*inspect, error) {
 	deadline := time.NewTimer(d)
 	defer deadline.Stop()
 	tick := time.NewTicker(max(min(d/10, 500*time.Millisecond), 10*time.Millisecond))
@@ -268,7 +243,13 @@ func (e *engine) watch(ctx context.Context, id string, d time.Duration) (*inspec
 	for over := false; ; {
 		var in inspect
 		if err := e.get(ctx, "/containers/"+id+"/json", nil, &in); err != nil {
+			if ctx.Err() != nil {
+				return nil, ctx.Err()
+			}
 			return nil, fault.New(fault.Unavailable, "watch the container "+id, "check the engine", err)
+		}
+		if in.State.Running {
+			see(in.State.Pid)
 		}
 		if !in.State.Running || over {
 			return &in, nil
@@ -311,79 +292,10 @@ func (e *engine) stop(ctx context.Context, id string, in *inspect, o *Observatio
 	return nil
 }
 
-// probe runs the image with a writable root and asks the engine what changed.
-func (e *engine) probe(ctx context.Context, o *Observation, opt Options) (err error) {
-	name := opt.Name
-	if name != "" {
-		name += "-probe"
-	}
-	id, err := e.create(ctx, o.Image, opt, false, name)
-	if err != nil {
-		return fault.New(fault.Unavailable, "create a container of "+o.Image, "check the options", err)
-	}
-	defer func() { err = errors.Join(err, e.remove(ctx, id)) }()
-	if _, err := e.do(ctx, http.MethodPost, "/containers/"+id+"/start", nil, nil); err != nil {
-		return nil // the hardened run has said why
-	}
-	if _, err := e.watch(ctx, id, opt.Observe); err != nil {
-		return err
-	}
-	var changes []struct {
-		Path string
-		Kind int // 0 modified, 1 added, 2 deleted
-	}
-	if err := e.get(ctx, "/containers/"+id+"/changes", nil, &changes); err != nil {
-		return nil // not every engine can tell
-	}
-	o.Probed = true
-	var paths []string
-	for _, c := range changes {
-		if len(paths) < 10_000 {
-			paths = append(paths, path.Clean("/"+c.Path))
-		}
-	}
-	o.Changed = leaves(outside(paths, append(opt.Tmpfs, madeByEngine...)))
-	o.Changed = slices.DeleteFunc(o.Changed, func(p string) bool { return slices.Contains(o.Denied, p) })
-	return nil
-}
-
-// madeByEngine are paths that engines make in every container; podman adds the user to
-// passwd and group when the image does not have it.
-var madeByEngine = []string{"/dev", "/proc", "/sys", "/etc/hosts", "/etc/hostname", "/etc/resolv.conf", "/etc/mtab", "/etc/passwd", "/etc/group", "/run/.containerenv", "/.dockerenv", "/run/secrets"}
-
-// outside keeps paths that are under none of dirs, nor above one (a mount point is
-// made by the engine).
-func outside(paths, dirs []string) []string {
-	var out []string
-next:
-	for _, p := range paths {
-		for _, d := range dirs {
-			d = strings.TrimSuffix(path.Clean(d), "/")
-			if p == d || strings.HasPrefix(p, d+"/") || strings.HasPrefix(d, strings.TrimSuffix(p, "/")+"/") {
-				continue next
-			}
-		}
-		out = append(out, p)
-	}
-	slices.Sort(out)
-	return slices.Compact(out)
-}
-
-// leaves drops directories that are only listed because something in them changed.
-func leaves(sorted []string) []string {
-	var out []string
-	for i, p := range sorted {
-		if i+1 < len(sorted) && strings.HasPrefix(sorted[i+1], p+"/") {
-			continue
-		}
-		out = append(out, p)
-	}
-	return out
-}
-
-// logs returns the last lines of the output.
-func (e *engine) logs(ctx context.Context, id string) []string {
-	data, err := e.do(ctx, http.MethodGet, "/containers/"+id+"/logs", url.Values{"stdout": {"1"}, "stderr": {"1"}, "tail": {"500"}}, nil)
+// logs returns lines of the output: the last so many, or from the start. Of more than
+// limit bytes it returns the first.
+func (e *engine) logs(ctx context.Context, id, tail string, limit int) []string {
+	data, _, err := e.read(ctx, http.MethodGet, "/containers/"+id+"/logs", url.Values{"stdout": {"1"}, "stderr": {"1"}, "tail": {tail}}, nil, limit)
 	if err != nil {
 		return nil
 	}

@@ -32,9 +32,12 @@ type fakeEngine struct {
 	stopExit int
 	changes  string
 	startErr string
-	status   string // answer of exec
-	arch     string // of its images
-	auth     string // header of the last pull
+	status   string        // answer of exec
+	config   string        // of its images
+	polls    int           // how many times the container runs before it ends with exit; 0 is none
+	slow     chan struct{} // closed when create has begun, which then takes its time
+	arch     string        // of its images
+	auth     string        // header of the last pull
 
 	mu      sync.Mutex
 	created []create
@@ -81,7 +84,10 @@ func (f *fakeEngine) handler() http.Handler {
 			fail(w, 404, "no such image: "+name)
 			return
 		}
-		fmt.Fprintf(w, `{"Architecture":%q}`, f.arch)
+		if f.config == "" {
+			f.config = "null"
+		}
+		fmt.Fprintf(w, `{"Architecture":%q,"Config":%s}`, f.arch, f.config)
 	})
 	m.HandleFunc("POST /v1.41/images/create", func(w http.ResponseWriter, r *http.Request) {
 		f.mu.Lock()
@@ -109,6 +115,10 @@ func (f *fakeEngine) handler() http.Handler {
 		id := fmt.Sprintf("c%d", len(f.created))
 		f.created = append(f.created, c)
 		f.live[id] = true
+		if f.slow != nil {
+			close(f.slow)
+			time.Sleep(50 * time.Millisecond)
+		}
 		w.WriteHeader(201)
 		fmt.Fprintf(w, `{"Id":%q}`, id)
 	})
@@ -126,7 +136,12 @@ func (f *fakeEngine) handler() http.Handler {
 		if f.stopped[r.PathValue("id")] {
 			code = f.stopExit
 		}
-		fmt.Fprintf(w, `{"State":{"Running":%t,"Pid":4242,"ExitCode":%d},"Config":{"WorkingDir":"/app"}}`, f.exit < 0 && !f.stopped[r.PathValue("id")], code)
+		running := f.exit < 0 && !f.stopped[r.PathValue("id")]
+		if f.polls > 0 {
+			f.polls--
+			running = true
+		}
+		fmt.Fprintf(w, `{"State":{"Running":%t,"Pid":4242,"ExitCode":%d},"Config":{"WorkingDir":"/app"}}`, running, code)
 	})
 	m.HandleFunc("POST /v1.41/containers/{id}/stop", func(w http.ResponseWriter, r *http.Request) {
 		f.mu.Lock()
@@ -212,6 +227,22 @@ func TestRun(t *testing.T) {
 			map[string]string{"HIG-R001": "failed", "HIG-R002": "undecided", "HIG-R003": "undecided", "HIG-R006": "undecided"}, nil,
 		},
 		{
+			"writes_to_its_volume", &fakeEngine{exit: -1, config: `{"Cmd":["/app"],"Volumes":{"/data":{}}}`, changes: `[{"Path":"/data","Kind":1}]`}, Options{Proc: proc()},
+			map[string]string{"HIG-R002": "passed"}, nil,
+		},
+		{
+			"is_seen_before_it_ends", &fakeEngine{exit: 0, polls: 1, changes: "[]"}, Options{Proc: proc()},
+			map[string]string{"HIG-R001": "passed", "HIG-R003": "passed", "HIG-R005": "passed", "HIG-R006": "not-applicable", "HIG-R007": "undecided"}, nil,
+		},
+		{
+			"writes_early_and_says_much", &fakeEngine{exit: -1, log: "open '/var/x': Read-only file system\n" + strings.Repeat("line\n", maxBody/4), changes: "[]"}, Options{},
+			map[string]string{"HIG-R002": "failed"}, []string{"/var/x"},
+		},
+		{
+			"runs_out_of_memory", &fakeEngine{exit: 137, changes: "[]"}, Options{},
+			map[string]string{"HIG-R001": "failed", "HIG-R006": "undecided"}, nil,
+		},
+		{
 			"ends_by_itself", &fakeEngine{exit: 0, changes: "[]"}, Options{},
 			map[string]string{"HIG-R001": "passed", "HIG-R002": "passed", "HIG-R006": "not-applicable"}, nil,
 		},
@@ -242,6 +273,50 @@ func TestRun(t *testing.T) {
 				t.Errorf("it was not started hardened: %+v", e.created[0])
 			}
 		})
+	}
+}
+
+func TestRunOfAnImageWithoutAProgram(t *testing.T) {
+	e := &fakeEngine{images: map[string]bool{"example/app:1": true}, config: `{"Cmd":null}`}
+	o, err := Run(t.Context(), "example/app:1", Options{Host: e.start(t)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := state(Judge(o), "HIG-R001"); got != report.CheckFailed || len(e.created) > 0 {
+		t.Errorf("HIG-R001 is %s and %d containers were made", got, len(e.created))
+	}
+}
+
+// TestRunSeesRootOfAUserNamespace: outside of a rootless container its root is another.
+func TestRunSeesRootOfAUserNamespace(t *testing.T) {
+	p := proc()
+	p["4242/status"] = &fstest.MapFile{Data: []byte(strings.ReplaceAll(procStatus, "65532", "1000"))}
+	p["4242/uid_map"] = &fstest.MapFile{Data: []byte("         0       1000          1\n         1     100000      65536\n")}
+	p["4242/gid_map"] = &fstest.MapFile{Data: []byte("0 500 100\n")}
+	e := &fakeEngine{exit: -1, images: map[string]bool{"example/app:1": true}, changes: "[]"}
+	o, err := Run(t.Context(), "example/app:1", Options{Host: e.start(t), Observe: time.Millisecond, Proc: p})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if o.Status == nil || o.Status.UID != 0 || o.Status.GID != 1000 {
+		t.Errorf("status is %+v, want uid 0 and gid 1000", o.Status)
+	}
+}
+
+// TestRunInterruptedWhileItCreates: the container is there although nobody waited for
+// its id.
+func TestRunInterruptedWhileItCreates(t *testing.T) {
+	e := &fakeEngine{exit: -1, images: map[string]bool{"example/app:1": true}, slow: make(chan struct{})}
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() {
+		<-e.slow
+		cancel()
+	}()
+	if _, err := Run(ctx, "example/app:1", Options{Host: e.start(t)}); !errors.Is(err, context.Canceled) {
+		t.Errorf("Run: %v", err)
+	}
+	if len(e.created) != 1 || len(e.live) != 0 {
+		t.Errorf("%d containers were made and %v are left behind", len(e.created), e.live)
 	}
 }
 
@@ -308,6 +383,7 @@ func TestRunErrors(t *testing.T) {
 		{"query_in_reference", "x?force=1", Options{Host: host}, fault.Usage},
 		{"relative_tmpfs", "x:1", Options{Host: host, Tmpfs: []string{"tmp"}}, fault.Usage},
 		{"tmpfs_with_options", "x:1", Options{Host: host, Tmpfs: []string{"/tmp:exec"}}, fault.Usage},
+		{"size_of_tmpfs", "x:1", Options{Host: host, TmpfsSize: "1m,exec"}, fault.Usage},
 		{"not_there_and_no_pull", "x:1", Options{Host: host, NoPull: true}, fault.Unavailable},
 		{"pull_fails_in_its_stream", "missing/x:1", Options{Host: host}, fault.Unavailable},
 	} {
@@ -345,8 +421,13 @@ func TestDenied(t *testing.T) {
 		"nginx: [emerg] mkdir() \"/var/cache/nginx/client_temp\" failed (30: Read-only file system)": "/var/cache/nginx/client_temp",
 		"touch: cannot touch 'a.txt': Read-only file system":                                         "/app/a.txt",
 		"bash: /x: Read-only file system":                                                            "/x",
+		"/entrypoint.sh: line 3: /app/out.txt: Read-only file system":                                "/app/out.txt",
+		"/entrypoint.sh: line 3: can't create /etc/app.conf: Read-only file system":                  "/etc/app.conf",
+		"[/srv/main.js] Error: EROFS: read-only file system, open '/srv/log'":                        "/srv/log",
+		"{\"logger\":\"/srv/x\",\"msg\":\"open /data/y: read-only file system\"}":                    "/data/y",
+		"Can't open /var/x: Read-only file system at /usr/bin/tool line 3.":                          "/var/x",
 		"could not open '/etc/passwd': Permission denied":                                            "",
-		"Read-only file system":                                                                      "",
+		"Read-only file system": "",
 	} {
 		got := strings.Join(Denied([]string{line}, "/app"), " ")
 		if got != want {
@@ -401,6 +482,20 @@ func TestSuggest(t *testing.T) {
 	for _, want := range []string{"runAsUser: 65532", "readOnlyRootFilesystem: true", "mountPath: \"/app/profiles\"", "emptyDir:"} {
 		if !strings.Contains(s.Kubernetes, want) {
 			t.Errorf("kubernetes lacks %q:\n%s", want, s.Kubernetes)
+		}
+	}
+	again := Suggest(&Observation{
+		Image: "x:1", User: "7", TmpfsSize: "8m", Tmpfs: []string{"/tmp"}, Volumes: []string{"/data"}, Entrypoint: []string{"/bin/a", "-v"}, Cmd: []string{"two words", "$A$(B)"},
+	})
+	for text, wants := range map[string][]string{
+		again.DockerRun:  {"/tmp:noexec,nosuid,size=8m", "--entrypoint /bin/a", "x:1 -v 'two words' '$A$(B)'\n"},
+		again.Compose:    {`entrypoint: ["/bin/a", "-v"]`, `command: ["two words", "$$A$$(B)"]`},
+		again.Kubernetes: {`command: ["/bin/a", "-v"]`, `args: ["two words", "$A$$(B)"]`, "sizeLimit: 8Mi", `mountPath: "/data"`, "emptyDir: {}"},
+	} {
+		for _, want := range wants {
+			if !strings.Contains(text, want) {
+				t.Errorf("nothing says %q:\n%s", want, text)
+			}
 		}
 	}
 	evil := Suggest(&Observation{Image: "x:1", User: "65532", Denied: []string{"/a'; rm -rf /"}})

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -67,23 +68,34 @@ func dockerRun(o *Observation, mounts []string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "docker run --read-only --cap-drop=ALL --security-opt=no-new-privileges --user %s", word(o.User))
 	for _, m := range mounts {
-		fmt.Fprintf(&b, " \\\n  --tmpfs %s", word(m+":noexec,nosuid,size=64m"))
+		fmt.Fprintf(&b, " \\\n  --tmpfs %s", word(m+":"+o.tmpfsOptions()))
 	}
 	fmt.Fprintf(&b, " \\\n  --memory=%dm --pids-limit=%d", max(o.Memory>>20, 1), o.PIDs)
 	if o.Network == "none" {
 		b.WriteString(" --network=none")
 	}
-	fmt.Fprintf(&b, " \\\n  %s\n", word(o.Image))
-	return b.String()
+	command := o.Cmd
+	if len(o.Entrypoint) > 0 { // docker run takes one word; the rest goes before the command
+		fmt.Fprintf(&b, " \\\n  --entrypoint %s", word(o.Entrypoint[0]))
+		command = slices.Concat(o.Entrypoint[1:], o.Cmd)
+	}
+	fmt.Fprintf(&b, " \\\n  %s", word(o.Image))
+	for _, w := range command {
+		b.WriteString(" " + word(w))
+	}
+	return b.String() + "\n"
 }
 
 func composeService(o *Observation, mounts []string) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "    image: %s\n    user: %q\n    read_only: true\n    cap_drop: [ALL]\n    security_opt: [\"no-new-privileges:true\"]\n", yamlWord(o.Image), o.User)
+	fmt.Fprintf(&b, "    image: %q\n", o.Image)
+	list(&b, "    entrypoint", o.Entrypoint, "$")
+	list(&b, "    command", o.Cmd, "$")
+	fmt.Fprintf(&b, "    user: %q\n    read_only: true\n    cap_drop: [ALL]\n    security_opt: [\"no-new-privileges:true\"]\n", o.User)
 	if len(mounts) > 0 {
 		b.WriteString("    tmpfs:\n")
 		for _, m := range mounts {
-			fmt.Fprintf(&b, "      - %q\n", m+":noexec,nosuid,size=64m")
+			fmt.Fprintf(&b, "      - %q\n", m+":"+o.tmpfsOptions())
 		}
 	}
 	fmt.Fprintf(&b, "    mem_limit: %dm\n    pids_limit: %d\n", max(o.Memory>>20, 1), o.PIDs)
@@ -93,27 +105,72 @@ func composeService(o *Observation, mounts []string) string {
 	return b.String()
 }
 
-func yamlWord(s string) string { return fmt.Sprintf("%q", s) }
+// list writes a list of words, which YAML takes in the form of JSON; none writes
+// nothing. Where variable is what starts a variable there, another dollar escapes it.
+func list(b *strings.Builder, key string, words []string, variable string) {
+	if len(words) == 0 {
+		return
+	}
+	quoted := make([]string, len(words))
+	for i, w := range words {
+		quoted[i] = strconv.Quote(strings.ReplaceAll(w, variable, "$"+variable))
+	}
+	fmt.Fprintf(b, "%s: [%s]\n", key, strings.Join(quoted, ", "))
+}
+
+// tmpfsOptions are those of every tmpfs that is suggested.
+func (o *Observation) tmpfsOptions() string {
+	size := o.TmpfsSize
+	if size == "" {
+		size = "64m"
+	}
+	return "noexec,nosuid,size=" + size
+}
 
 func kubernetes(o *Observation, mounts []string) string {
 	uid, gid := ids(o.User)
 	var b strings.Builder
-	fmt.Fprintf(&b, "containers:\n  - name: app\n    image: %q\n    securityContext:\n", o.Image)
+	fmt.Fprintf(&b, "containers:\n  - name: app\n    image: %q\n", o.Image)
+	list(&b, "    command", o.Entrypoint, "$(")
+	list(&b, "    args", o.Cmd, "$(")
+	b.WriteString("    securityContext:\n")
 	if strings.Trim(uid+gid, "0123456789") == "" && uid != "" {
 		fmt.Fprintf(&b, "      runAsUser: %s\n      runAsGroup: %s\n", uid, gid)
 	}
 	b.WriteString("      runAsNonRoot: true\n      readOnlyRootFilesystem: true\n      allowPrivilegeEscalation: false\n      capabilities:\n        drop: [ALL]\n      seccompProfile:\n        type: RuntimeDefault\n")
 	fmt.Fprintf(&b, "    resources:\n      limits:\n        memory: %dMi\n", max(o.Memory>>20, 1))
-	if len(mounts) == 0 {
+	if len(mounts)+len(o.Volumes) == 0 {
 		return b.String()
 	}
 	b.WriteString("    volumeMounts:\n")
 	for i, m := range mounts {
 		fmt.Fprintf(&b, "      - name: tmp-%d\n        mountPath: %q\n", i, m)
 	}
+	for i, v := range o.Volumes { // Kubernetes mounts none by itself
+		fmt.Fprintf(&b, "      - name: volume-%d\n        mountPath: %q\n", i, v)
+	}
 	b.WriteString("volumes:\n")
+	size := kubernetesSize(o.TmpfsSize)
 	for i := range mounts {
-		fmt.Fprintf(&b, "  - name: tmp-%d\n    emptyDir:\n      medium: Memory\n      sizeLimit: 64Mi\n", i)
+		fmt.Fprintf(&b, "  - name: tmp-%d\n    emptyDir:\n      medium: Memory\n      sizeLimit: %s\n", i, size)
+	}
+	for i := range o.Volumes {
+		fmt.Fprintf(&b, "  - name: volume-%d\n    emptyDir: {}\n", i)
 	}
 	return b.String()
+}
+
+// kubernetesSize turns a size of mount(8) into a quantity; what is none there becomes
+// the default.
+func kubernetesSize(size string) string {
+	n := strings.TrimRight(size, "kKmMgG")
+	if n == "" || strings.Trim(n, "0123456789") != "" {
+		return "64Mi"
+	}
+	if unit := strings.ToUpper(size[len(n):]); unit == "K" {
+		return n + "Ki"
+	} else if unit != "" {
+		return n + unit + "i"
+	}
+	return n
 }
