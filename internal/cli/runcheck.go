@@ -45,7 +45,7 @@ func runCheckCommand(a *app) *cobra.Command {
 			if opt.Observe, err = config.ParseDuration(observe); err != nil {
 				return fault.New(fault.Usage, "read --observe", "", err)
 			}
-			if opt.Memory, err = parseBytes(memory); err != nil {
+			if opt.Memory, err = config.ParseBytes(memory); err != nil {
 				return fault.New(fault.Usage, "read --memory", "", err)
 			}
 			if opt.Grace < 1 || opt.PIDs < 1 || opt.Observe <= 0 || opt.Observe > 10*time.Minute || opt.Grace > 600 {
@@ -82,23 +82,6 @@ func (a *app) runOptions(opt runcheck.Options) runcheck.Options {
 		opt.Proc = os.DirFS("/proc")
 	}
 	return opt
-}
-
-// parseBytes reads a size as docker run does: a number with b, k, m or g.
-func parseBytes(s string) (int64, error) {
-	var n int64
-	var unit string
-	if _, err := fmt.Sscanf(strings.ToLower(s), "%d%s", &n, &unit); err != nil {
-		unit = ""
-		if _, err := fmt.Sscanf(s, "%d", &n); err != nil {
-			return 0, fmt.Errorf("%q is no size; want one such as 256m", s)
-		}
-	}
-	factor, ok := map[string]int64{"": 1, "b": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}[unit]
-	if !ok || n < 1 || n > 1<<40/factor {
-		return 0, fmt.Errorf("%q is no size; want one such as 256m", s)
-	}
-	return n * factor, nil
 }
 
 // runCheck runs the image, shows what was seen, and sets the exit code.

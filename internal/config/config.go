@@ -88,6 +88,9 @@ type Config struct {
 	Lint          []string
 	LintExclude   []string
 	HardenedBases []string
+	// MaxImageSize is in bytes.
+	MaxImageSize int64
+	MaxLayers    int
 	// FailOnCheck is a severity, or [SeverityNone].
 	FailOnCheck string
 	RunCheck    bool

@@ -264,3 +264,16 @@ func TestLoginInReference(t *testing.T) {
 		}
 	}
 }
+
+func TestParseBytes(t *testing.T) {
+	for text, want := range map[string]int64{"1": 1, "10b": 10, "64K": 64 << 10, " 256m ": 256 << 20, "2g": 2 << 30, "1024g": 1 << 40} {
+		if got, err := config.ParseBytes(text); err != nil || got != want {
+			t.Errorf("ParseBytes(%q) = %d, %v; want %d", text, got, err, want)
+		}
+	}
+	for _, text := range []string{"", "m", "0", "-1m", "1.5g", "10mb", "2048g", "9223372036854775807g", "1 m x"} {
+		if got, err := config.ParseBytes(text); err == nil {
+			t.Errorf("ParseBytes(%q) = %d, want an error", text, got)
+		}
+	}
+}

@@ -107,6 +107,32 @@ func integer(low, high int, field func(*Config) *int) func(*Config, string) erro
 	}
 }
 
+func size(field func(*Config) *int64) func(*Config, string) error {
+	return func(c *Config, v string) error {
+		n, err := ParseBytes(v)
+		*field(c) = n
+		return err
+	}
+}
+
+// ParseBytes reads a size as docker run does: a whole number of bytes above zero, or of
+// KiB, MiB or GiB with the unit k, m or g.
+func ParseBytes(v string) (int64, error) {
+	wrong := fmt.Errorf("%q is no size; want one such as 256m", v)
+	number, factor := strings.ToLower(strings.TrimSpace(v)), int64(1)
+	for suffix, unit := range map[string]int64{"b": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30} {
+		if n, ok := strings.CutSuffix(number, suffix); ok {
+			number, factor = n, unit
+			break
+		}
+	}
+	n, err := strconv.ParseInt(number, 10, 64)
+	if err != nil || n < 1 || n > 1<<40/factor {
+		return 0, wrong
+	}
+	return n * factor, nil
+}
+
 // parseBool accepts the spellings of YAML 1.2 and of the runner's toolkit.
 func parseBool(v string) (bool, error) {
 	switch strings.ToLower(strings.TrimSpace(v)) {

@@ -65,7 +65,10 @@ func (p *platform) harden(ctx context.Context, img *image.Image) {
 	}
 	defer p.timings.start(report.StageHarden, p.name)()
 	p.event(Event{Stage: report.StageHarden, Platform: p.name})
-	in := imagecheck.Input{Reference: p.imageName(), Config: p.man.Config, Now: p.written(), Meta: fileMeta}
+	in := imagecheck.Input{
+		Reference: p.imageName(), Config: p.man.Config, Now: p.written(), Meta: fileMeta,
+		Budget: imagecheck.Budget{Size: p.cfg.MaxImageSize, Layers: p.cfg.MaxLayers},
+	}
 	if img != nil {
 		in.FS, in.Hidden = img.RootFS(), hidden(img)
 	}

@@ -164,7 +164,7 @@ var budget = &rule{
 	Check: check.Check{
 		ID: "HIG-I020", Title: "Size and number of layers are within the budget", Kind: check.Image, Severity: report.Low,
 		Why:        "What is in the image has to be pulled, scanned and patched; layers by the dozen hide what the lower ones hold.",
-		Remedy:     "Copy only what the program needs into the final stage, or raise the budget with a reason.",
+		Remedy:     "Copy only what the program needs into the final stage, or raise the budget with a reason (max-image-size, max-layers).",
 		References: check.References{CIS: []string{"4.3"}, NIST: []string{"4.1.2"}},
 		Bad:        `{"config": {"User": "65532"}, "layers": [900000000], "files": []}`,
 		Good:       `{"config": {"User": "65532"}, "layers": [9000000], "files": []}`,

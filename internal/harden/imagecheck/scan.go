@@ -131,6 +131,8 @@ func (f *facts) look(in *Input, p string, info fs.FileInfo) {
 		switch {
 		case isShell(base):
 			f.shells = append(f.shells, p)
+		case (slices.Contains(managerNames, base) || slices.Contains(sshNames, base)) && isBusybox(in.FS, p):
+			// An applet: busybox is told as the shell that it is.
 		case slices.Contains(managerNames, base):
 			f.managers = append(f.managers, p)
 		case slices.Contains(sshNames, base):
@@ -214,11 +216,21 @@ func (f *facts) unmask(ctx context.Context, fsys fs.FS) error {
 		if budget -= int64(len(data)); budget < 0 {
 			break
 		}
-		if bytes.Contains(data, []byte("BusyBox v")) && bytes.Contains(data, []byte("multi-call binary")) || bytes.Contains(data, []byte("@(#)Bash version")) {
+		if busyboxCode(data) || bytes.Contains(data, []byte("@(#)Bash version")) {
 			f.disguised = append(f.disguised, p)
 		}
 	}
 	return nil
+}
+
+// isBusybox reports whether a name is one of the many of busybox, by a link of either
+// kind.
+func isBusybox(fsys fs.FS, p string) bool {
+	return machineCode(fsys, p) && busyboxCode(head(fsys, p, maxShell))
+}
+
+func busyboxCode(data []byte) bool {
+	return bytes.Contains(data, []byte("BusyBox v")) && bytes.Contains(data, []byte("multi-call binary"))
 }
 
 // machineCode reports whether a file starts as an ELF program does.

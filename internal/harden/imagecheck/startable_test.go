@@ -105,3 +105,20 @@ func TestShellByAnotherName(t *testing.T) {
 		})
 	}
 }
+
+// TestAppletsOfBusybox: dpkg and telnetd of busybox come with its shell, and are no
+// package manager and no server by themselves.
+func TestAppletsOfBusybox(t *testing.T) {
+	busybox := &fstest.MapFile{Data: append(append([]byte("\x7fELF"), make([]byte, 70_000)...), "BusyBox v1.38.0 multi-call binary"...), Mode: 0o755}
+	out, err := imagecheck.Run(t.Context(), imagecheck.Input{Reference: "example", FS: fstest.MapFS{
+		"bin/dpkg": busybox, "bin/telnetd": busybox, "bin/sh": busybox, "usr/bin/apt": {Mode: 0o755},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for id, want := range map[string]string{"HIG-I003": "failed@/bin/sh", "HIG-I004": "failed@/usr/bin/apt", "HIG-I010": "passed"} {
+		if got := of(out, id); got != want {
+			t.Errorf("%s says %q, want %q", id, got, want)
+		}
+	}
+}
