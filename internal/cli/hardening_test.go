@@ -85,6 +85,59 @@ func TestGateChecksTheImage(t *testing.T) {
 	}
 }
 
+// TestGateChecksOddImages: what a later layer hides, changes or links to, through the
+// gate and the layers of a registry.
+func TestGateChecksOddImages(t *testing.T) {
+	w := newWorld(t, testkit.RegistryOptions{})
+	img := w.image()
+	key := []byte("-----BEGIN " + "PRIVATE KEY-----\n")
+	busybox := append(append([]byte("\x7fELF"), make([]byte, 70_000)...), "BusyBox v1.38.0 multi-call binary"...)
+	for i := range img.Platforms {
+		p := &img.Platforms[i]
+		p.Config.Config.User = "late"
+		p.Config.Config.Entrypoint = []string{"run.sh"}
+		p.Config.Config.WorkingDir = "/srv"
+		p.Config.Config.Env = []string{"PATH=/opt/bin:/usr/bin"}
+		p.Layers = append(p.Layers, testkit.Layer{Files: []testkit.File{
+			{Path: "root/.ssh/id_ed25519", Content: key, Mode: 0o600},
+			{Path: "etc/passwd", Content: []byte("root:x:0:0::/root:/sbin/nologin\nbroken line\n")},
+			{Path: "srv/tls/server.key", Content: key, Mode: 0o600},
+			{Path: "usr/bin/late-setuid", Content: []byte("\x7fELF"), Mode: 0o755},
+			{Path: "opt/applets/[", Content: busybox, Mode: 0o755},
+			{Path: "opt/applets/dpkg", Hardlink: "opt/applets/["},
+			{Path: "loop/a", Symlink: "b"}, {Path: "loop/b", Symlink: "a"},
+			{Path: "usr/bin/bash", Symlink: "../../../../../../gone/bash"},
+			{Path: "opt/bin/run.sh", Symlink: "/srv/../../../../srv/run"},
+			{Path: "srv/run", Content: []byte("#!/usr/local/bin/interpreter\n"), Mode: 0o755},
+		}}, testkit.Layer{Files: []testkit.File{
+			{Path: "root/.ssh", Whiteout: true},
+			{Path: "srv/tls", Opaque: true},
+			{Path: "usr/bin/late-setuid", Content: []byte("\x7fELF"), Mode: 0o4755},
+			{Path: "etc/passwd", Content: []byte("root:x:0:0::/root:/sbin/nologin\nlate:x:0:7::/:/sbin/nologin\n")},
+		}})
+	}
+	ref, _ := w.push(img)
+	_, r, text := w.verify(ref, "--max-layers", "2", "--max-image-size", "1k")
+	for _, tt := range []struct{ id, location, state, reason string }{
+		{"HIG-I001", "config.User", report.CheckFailed, "is root"},
+		{"HIG-I003", "/opt/applets/[", report.CheckFailed, "by another name"},
+		{"HIG-I004", "", report.CheckPassed, ""},
+		{"HIG-I005", "/usr/bin/late-setuid", report.CheckFailed, "setuid"},
+		{"HIG-I009", "/root/.ssh/id_ed25519", report.CheckFailed, "a later layer removes it"},
+		{"HIG-I009", "/srv/tls/server.key", report.CheckFailed, "a later layer removes it"},
+		{"HIG-I012", "/opt/bin/run.sh", report.CheckFailed, "/usr/local/bin/interpreter"},
+		{"HIG-I020", "", report.CheckFailed, "the budget is"},
+		{"HIG-I029", "/etc/passwd", report.CheckFailed, "late"},
+	} {
+		if c := checkOf(r, tt.id, tt.location); c.State != tt.state || !strings.Contains(c.Reason, tt.reason) {
+			t.Errorf("%s at %q is %q because %q; want %s because %q\n%s", tt.id, tt.location, c.State, c.Reason, tt.state, tt.reason, text)
+		}
+	}
+	if c := checkOf(r, "HIG-I003", "/usr/bin/bash"); c.ID != "" {
+		t.Errorf("a link to nothing is %s: %s", c.State, c.Reason)
+	}
+}
+
 func TestGateChecksEveryPlatform(t *testing.T) {
 	w := newWorld(t, testkit.RegistryOptions{})
 	img := soft(w.image())
