@@ -162,16 +162,19 @@ func (l *linter) compose(name string) error {
 			}
 		}
 	}
+	file := File{Path: name, Kind: check.Compose}
 	var refused *compose.LoadError
 	switch {
 	case errors.As(err, &refused):
-		l.res.Files = append(l.res.Files, File{Path: name, Kind: check.Compose, Refused: refused.Error()})
-		l.res.Checks = append(l.res.Checks, compose.Refused(refused)...)
-		return nil
+		file.Refused = refused.Error()
 	case err != nil:
 		return unreadable(name, err)
 	}
-	l.res.Files = append(l.res.Files, File{Path: name, Kind: check.Compose})
+	l.res.Files = append(l.res.Files, file)
+	if p == nil {
+		l.res.Checks = append(l.res.Checks, compose.Refused(refused)...)
+		return nil
+	}
 	l.res.Checks = append(l.res.Checks, compose.Run(p)...)
 	for _, w := range p.Warnings {
 		l.res.Warnings = append(l.res.Warnings, name+": "+w)

@@ -48,7 +48,7 @@ func rules() []*rule {
 	return []*rule{
 		valid, noNewPrivileges, capDrop, capAdd, readOnly, tmpfsOptions, user, notPrivileged, hostNamespaces, dockerSocket,
 		hostPaths, loopback, unneededPorts, memoryLimit, pidsLimit, healthcheck, restart, imagePinned, imageVersion,
-		noSecrets, isolated, logging, profiles, devices, ignoreComments, graceful,
+		noSecrets, isolated, logging, profiles, devices, ignoreComments, graceful, propagation, cgroupParent,
 	}
 }
 
@@ -115,8 +115,12 @@ func (p *Project) one(r *rule, comments map[string]*ignore.Comments) []report.Ch
 // Refused is the one result of a project that cannot be loaded.
 func Refused(err *LoadError) []report.Check {
 	p := &check.Pass{Check: &valid.Check, Location: err.Path}
-	p.Failf(check.At{Line: err.Line}, "Compose would refuse it: %s", strings.ReplaceAll(check.Cut(err.Err.Error()), "\n", "; "))
+	p.Failf(check.At{Line: err.Line}, "%s", err.refusal())
 	return p.Results()
+}
+
+func (e *LoadError) refusal() string {
+	return "Compose would refuse it: " + strings.ReplaceAll(check.Cut(e.Err.Error()), "\n", "; ")
 }
 
 // quoted names a service in a reason.
@@ -133,6 +137,9 @@ var valid = &rule{
 		Good:       "services:\n  web:\n    image: dhi.io/nginx:1.29\n",
 	},
 	project: func(p *pass) {
+		if e := p.p.refusal; e != nil {
+			p.Failf(check.At{Location: e.Path, Line: e.Line}, "%s", e.refusal())
+		}
 		for _, s := range p.p.Services {
 			for _, u := range s.Unread {
 				p.Undecidedf(s.at("env_file"), "%s: an env file is not read: %s", quoted(s), u)

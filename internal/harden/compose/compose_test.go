@@ -37,7 +37,7 @@ func lint(t testing.TB, text string) []report.Check {
 		names = append(names, "compose.override.yaml")
 	}
 	p, err := Load(t.Context(), m, names, Options{})
-	if err != nil {
+	if err != nil && p == nil {
 		var le *LoadError
 		if !errors.As(err, &le) {
 			t.Fatalf("Load: %T is no *LoadError: %v", err, err)
@@ -86,6 +86,8 @@ func TestRules(t *testing.T) {
 	for _, tt := range []struct{ name, id, file, want string }{
 		{"services_as_list", "HIG-C001", "services:\n  - name: x\n", "failed@2"},
 		{"no_image", "HIG-C001", "services:\n  a:\n    ports: [\"80\"]\n", "failed@2"},
+		{"no_image_and_privileged", "HIG-C008", "services:\n  a:\n    privileged: true\n", "failed@3"},
+		{"undefined_network_and_privileged", "HIG-C008", head + "    networks: [gone]\n    privileged: true\n", "failed@5"},
 		{"undefined_volume", "HIG-C001", head + "    volumes: [\"data:/x\"]\n", "failed@4"},
 		{"syntax", "HIG-C001", "services:\n  a: [\n", "failed@"},
 		{"service_is_a_list", "HIG-C001", "services:\n  a:\n    image: x:1\n  ports:\n    - 80\n", "failed@4"},
@@ -134,6 +136,8 @@ func TestRules(t *testing.T) {
 		{"port_any", "HIG-C012", head + "    ports: [\"0.0.0.0:80:80\"]\n", "failed@4"},
 		{"port_public_address", "HIG-C012", head + "    ports: [\"203.0.113.5:443:8443\"]\n", "passed@0"},
 		{"port_long_form", "HIG-C012", head + "    ports:\n      - target: 80\n        published: \"8080\"\n        host_ip: 127.0.0.1\n", "passed@0"},
+		{"propagation_long_form", "HIG-C027", head + "    volumes:\n      - type: bind\n        source: $DATA/x\n        target: /x\n        bind:\n          propagation: shared\n", "failed@5"},
+		{"propagation_of_nothing", "HIG-C027", head + "    volumes: [\"vol:/x\"]\nvolumes:\n  vol:\n", "not-applicable@0"},
 		{"no_ports", "HIG-C012", head, "not-applicable@0"},
 		{"database_on_loopback", "HIG-C013", head + "    ports: [\"127.0.0.1:5432:5432\"]\n", "passed@0"},
 		{"limits_in_deploy", "HIG-C014", head + "    deploy:\n      resources:\n        limits: {cpus: \"0.5\", memory: 50M, pids: 10}\n", "passed@0"},

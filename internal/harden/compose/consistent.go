@@ -76,11 +76,11 @@ func only(d *document, name string) ([]byte, error) {
 
 // consistent checks what services refer to, in order of names: compose-go has the same
 // rules and no order.
-func (p *Project) consistent() error {
+func (p *Project) consistent() *LoadError {
 	m := p.model
 	for _, name := range slices.Sorted(maps.Keys(m.Services)) {
 		s := m.Services[name]
-		fail := func(keys []string, format string, args ...any) error {
+		fail := func(keys []string, format string, args ...any) *LoadError {
 			file, line := p.locate(name, keys...)
 			return &LoadError{Path: file, Line: line, Err: fmt.Errorf("the service %q "+format, append([]any{cut(name)}, args...)...)}
 		}

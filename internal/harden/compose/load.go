@@ -61,6 +61,8 @@ type Project struct {
 	model *types.Project
 	docs  []*document
 	opt   Options
+	// refusal is why Compose would refuse a project that can be checked all the same.
+	refusal *LoadError
 	// lookup returns the value of a variable; extended are the files that services
 	// extend, by path.
 	lookup   func(string) (string, bool)
@@ -121,7 +123,9 @@ const injectedPrefix = "imagegate.extended."
 
 // Load reads the project of files: a base and the overrides on top of it, in order.
 // The error is a *[LoadError] when Compose would refuse the project, and the file
-// system's own error when the first file cannot be read.
+// system's own error when the first file cannot be read. Where all that is wrong is that
+// a service refers to something that is not there, or has no image, the project comes
+// with the error: what its services ask for can be checked all the same.
 func Load(ctx context.Context, fsys fs.FS, files []string, opt Options) (p *Project, err error) {
 	if len(files) == 0 {
 		return nil, errors.New("load a Compose project: no file is named")
@@ -212,14 +216,15 @@ func Load(ctx context.Context, fsys fs.FS, files []string, opt Options) (p *Proj
 			return err
 		}, p.docs, details))
 	}
-	if !partial && r.injected == 0 && !filled {
-		if err := p.consistent(); err != nil {
-			return nil, err
-		}
-	}
 	p.services(r)
 	p.Files = slices.Sorted(maps.Keys(r.read))
 	p.Warnings = slices.Sorted(maps.Keys(r.warn))
+	if !partial && r.injected == 0 && !filled {
+		if err := p.consistent(); err != nil {
+			p.refusal = err
+			return p, err
+		}
+	}
 	return p, nil
 }
 
