@@ -151,14 +151,7 @@ var memoryLimit = &rule{
 
 // job reports whether another service waits for this one to end: it is no server then,
 // and nothing has to watch it or start it again.
-func (s *Service) job() bool {
-	for _, other := range s.project.model.Services {
-		if other.DependsOn[s.Name].Condition == types.ServiceConditionCompletedSuccessfully {
-			return true
-		}
-	}
-	return false
-}
+func (s *Service) job() bool { return s.project.jobs[s.Name] }
 
 func (s *Service) limits() *types.Resource {
 	if s.Deploy == nil {

@@ -30,7 +30,7 @@ func Fixes(p *Project, results []report.Check) []edit.Edit {
 		return false
 	}
 	for _, s := range p.Services {
-		k, n := entry(child(d.roots[0], "services"), s.Name, 0)
+		k, n := d.services[0][s.Name].key, d.services[0][s.Name].value
 		if k == nil || n.Kind != yaml.MappingNode || n.Style&yaml.FlowStyle != 0 || len(n.Content) == 0 || child(n, "<<") != nil || child(n, "extends") != nil {
 			continue
 		}

@@ -61,6 +61,8 @@ type Project struct {
 	model *types.Project
 	docs  []*document
 	opt   Options
+	// jobs are the services that others wait for to end.
+	jobs map[string]bool
 	// refusal is why Compose would refuse a project that can be checked all the same.
 	refusal *LoadError
 	// lookup returns the value of a variable; extended are the files that services
@@ -102,7 +104,13 @@ type document struct {
 	path  string
 	lines []string
 	roots []*yaml.Node
+	// services are those of each root by name: files may have thousands, and every
+	// check asks for every one.
+	services []map[string]keyed
 }
+
+// keyed is a value of a mapping with its key.
+type keyed struct{ key, value *yaml.Node }
 
 type reader struct {
 	fsys     fs.FS
@@ -266,6 +274,14 @@ func (p *Project) refused(err error) *LoadError {
 var servicePath = regexp.MustCompile(`services\.([A-Za-z0-9_-]+)|service "([A-Za-z0-9_.-]+)"`)
 
 func (p *Project) services(r *reader) {
+	p.jobs = map[string]bool{}
+	for _, s := range p.model.Services {
+		for name, d := range s.DependsOn {
+			if d.Condition == types.ServiceConditionCompletedSuccessfully {
+				p.jobs[name] = true
+			}
+		}
+	}
 	for _, name := range slices.Sorted(maps.Keys(p.model.Services)) {
 		if strings.HasPrefix(name, injectedPrefix) {
 			continue

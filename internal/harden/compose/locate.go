@@ -15,6 +15,34 @@ func child(n *yaml.Node, key string) *yaml.Node {
 	return v
 }
 
+// index collects the entries of a mapping as [child] would find them.
+func index(n *yaml.Node, out map[string]keyed, depth int) map[string]keyed {
+	if n != nil && n.Kind == yaml.AliasNode {
+		n = n.Alias
+	}
+	if n == nil || n.Kind != yaml.MappingNode || depth > 8 {
+		return out
+	}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		if _, ok := out[n.Content[i].Value]; !ok {
+			out[n.Content[i].Value] = keyed{n.Content[i], n.Content[i+1]}
+		}
+	}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		if n.Content[i].Value != "<<" {
+			continue
+		}
+		if m := n.Content[i+1]; m.Kind == yaml.SequenceNode {
+			for _, c := range m.Content {
+				index(c, out, depth+1)
+			}
+		} else {
+			index(m, out, depth+1)
+		}
+	}
+	return out
+}
+
 func entry(n *yaml.Node, key string, depth int) (k, v *yaml.Node) {
 	if n == nil || depth > 8 {
 		return nil, nil
@@ -85,8 +113,8 @@ func element(n *yaml.Node, key string) *yaml.Node {
 func (p *Project) locate(service string, keys ...string) (file string, line int) {
 	best := -1
 	for i := len(p.docs) - 1; i >= 0; i-- {
-		for _, root := range p.docs[i].roots {
-			k, n := entry(child(root, "services"), service, 0)
+		for _, services := range p.docs[i].services {
+			k, n := services[service].key, services[service].value
 			if k == nil {
 				continue
 			}

@@ -27,8 +27,8 @@ type openValue struct {
 func (p *Project) nodes(service string) []placed {
 	var out []placed
 	for i := len(p.docs) - 1; i >= 0; i-- {
-		for _, root := range p.docs[i].roots {
-			out = p.chain(out, p.docs[i], child(child(root, "services"), service), true)
+		for _, services := range p.docs[i].services {
+			out = p.chain(out, p.docs[i], services[service].value, true)
 		}
 	}
 	return out
@@ -59,7 +59,7 @@ func (p *Project) chain(out []placed, d *document, n *yaml.Node, own bool) []pla
 	if d == nil {
 		return out
 	}
-	return p.chain(out, d, child(child(d.roots[0], "services"), name), false)
+	return p.chain(out, d, d.services[0][name].value, false)
 }
 
 // open lists the values under keys of the service ("deploy.resources.limits.pids")

@@ -67,6 +67,7 @@ func (r *reader) document(name string) (*document, error) {
 		}
 		if len(n.Content) > 0 {
 			d.roots = append(d.roots, n.Content[0])
+			d.services = append(d.services, index(child(n.Content[0], "services"), map[string]keyed{}, 0))
 		}
 	}
 	if len(d.roots) == 0 {
@@ -259,7 +260,7 @@ func (r *reader) extend(from *document, ext *yaml.Node, services *yaml.Node, ext
 	if extended[alias] != nil {
 		return alias, nil
 	}
-	service := child(child(d.roots[0], "services"), name)
+	service := d.services[0][name].value
 	if service == nil || service.Kind != yaml.MappingNode {
 		return "", fmt.Errorf("%s has no service %q", d.path, cut(name))
 	}
