@@ -20,6 +20,7 @@ func hardened() *report.Report {
 	}
 	r.Score = &report.Score{Card: "7/12", Passed: 7, Total: 12, Items: []report.ScoreItem{
 		{Number: 1, Name: "non-root", State: report.CheckFailed, By: []string{"HIG-D005"}}, {Number: 2, Name: "read-only ready", State: report.CheckPassed},
+		{Number: 3, Name: "no shell", State: report.CheckNotApplicable},
 	}}
 	r.Compliance = &report.Compliance{Passed: 28, Failed: 3, Undecided: 1, NotApplicable: 4, Controls: []report.Control{
 		{Document: "CIS Docker", ID: "4.1", Passed: 1, Failed: 1, Failing: []string{"HIG-D005"}},
@@ -43,7 +44,7 @@ func TestScoreIsShown(t *testing.T) {
 	if err := render.Text(&text, hardened(), render.TextOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	if want := "Score 7/12. 28 of 32 checks passed, 3 failed, 1 could not decide."; !strings.Contains(text.String(), want) {
+	if want := "Score 7/12 (nothing to look at for 1). 28 of 32 checks passed, 3 failed, 1 could not decide."; !strings.Contains(text.String(), want) {
 		t.Errorf("the text lacks %q:\n%s", want, text.String())
 	}
 }
@@ -106,7 +107,7 @@ undecided: HIG-I020 Small: the sizes are not known
 warning: a variable has no value
 FAIL 1 finding at or above high
 and 1 could not decide
-Score 7/12. 28 of 32 checks passed, 3 failed, 1 could not decide.
+Score 7/12 (nothing to look at for 1). 28 of 32 checks passed, 3 failed, 1 could not decide.
 Looked at 2 files.
 `
 	if b.String() != want {

@@ -97,7 +97,7 @@ func scoreLine(r *report.Report) string {
 	c := r.Compliance
 	text := fmt.Sprintf("%d of %s passed", c.Passed, plural(c.Applicable(), "check"))
 	if r.Score != nil {
-		text = "Score " + r.Score.Card + ". " + text
+		text = "Score " + r.Score.Card + unseen(r.Score) + ". " + text
 	}
 	if c.Failed > 0 {
 		text += fmt.Sprintf(", %d failed", c.Failed)
@@ -106,4 +106,19 @@ func scoreLine(r *report.Report) string {
 		text += fmt.Sprintf(", %d could not decide", c.Undecided)
 	}
 	return text + "."
+}
+
+// unseen tells how many of the twelve nothing was there for, such as files without an
+// image: they are neither passed nor failed.
+func unseen(s *report.Score) string {
+	n := 0
+	for _, item := range s.Items {
+		if item.State == report.CheckNotApplicable {
+			n++
+		}
+	}
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" (nothing to look at for %d)", n)
 }
