@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -93,25 +92,17 @@ func readBounded(name string, limit int64) ([]byte, error) {
 
 // reverify verifies the evidence of a report directory again, without a network.
 func (a *app) reverify(cmd *cobra.Command, cfg *config.Config, dir string) error {
-	opt, err := pipeline.SignerOptions(cfg, a.Now().UTC(), readFile)
-	if err != nil {
-		return err
-	}
 	root, err := os.OpenRoot(dir)
 	if err != nil {
 		return fault.New(fault.Usage, "open the report directory", "give the directory that an earlier run wrote", err)
 	}
 	defer func() { _ = root.Close() }()
-	again, err := attest.VerifyDir(cmd.Context(), root.FS(), opt)
+	again, err := pipeline.Reverify(cmd.Context(), cfg, pipeline.Deps{Tool: tool(), Now: a.Now().UTC(), ReadFile: readFile}, root.FS())
 	if err != nil {
 		return err
 	}
 	code := fault.OK
-	for _, one := range again {
-		r := &report.Report{
-			Subject:      report.Subject{Repository: one.Subject.Repository, Digest: one.Subject.Digest.String(), Platform: one.Subject.Platform},
-			Attestations: one.Result.Attestations, Discovery: one.Result.Probes,
-		}
+	for _, r := range again {
 		if err := render.AttestationProof(a.Stdout, r); err != nil {
 			return err
 		}
@@ -119,11 +110,16 @@ func (a *app) reverify(cmd *cobra.Command, cfg *config.Config, dir string) error
 		if slices.ContainsFunc(r.Attestations, func(at report.Attestation) bool { return at.State == report.Invalid }) {
 			c = fault.Policy // the kept evidence was changed, or was never good
 		}
-		code = max(code, c)
-	}
-	if len(again) == 0 {
-		return fault.New(fault.Policy, "verify the evidence again", "", errors.New("there is none"))
+		code = worse(code, c)
 	}
 	a.code = code
 	return nil
+}
+
+// worse is the graver of two exit codes: a definite failure outranks missing evidence.
+func worse(a, b fault.Code) fault.Code {
+	if a == fault.Policy || b == fault.Policy {
+		return fault.Policy
+	}
+	return max(a, b)
 }

@@ -135,6 +135,40 @@ func TestVerifyFromReport(t *testing.T) {
 	}
 }
 
+// TestVerifyFromHoldsToTheRules: what the options require of an image is required of its
+// saved evidence too.
+func TestVerifyFromHoldsToTheRules(t *testing.T) {
+	w := newWorld(t, testkit.RegistryOptions{})
+	ref, _ := w.push(w.image().Without(testkit.PredicateOpenVEX).Without(testkit.PredicateProvenance).Plus(testkit.Attestation{
+		PredicateType: testkit.PredicateProvenance, Predicate: map[string]any{
+			"buildDefinition": map[string]any{"externalParameters": map[string]any{}}, "runDetails": map[string]any{"builder": map[string]any{"id": "https://builder.example/one"}},
+		},
+	}))
+	if _, r, text := w.verify(ref); r == nil || len(r.Attestations) == 0 {
+		t.Fatal(text)
+	}
+	for _, tt := range []struct {
+		name, says string
+		flags      []string
+		code       fault.Code
+	}{
+		{"nothing", "attestations verified", nil, fault.OK},
+		{"what_is_there", "3 of 3 attestations verified", []string{"--require", "provenance"}, fault.OK},
+		{"what_is_not", "a verified vex attestation is required; none was found", []string{"--require", "vex"}, fault.Policy},
+		{"preset", "a verified vex attestation is required; none was found", []string{"--require", "dhi"}, fault.Policy},
+		{"the_builder", "3 of 3", []string{"--builder-id", "https://builder.example/**"}, fault.OK},
+		{"another_builder", "https://builder.example/one", []string{"--builder-id", "https://other.example/**"}, fault.Policy},
+		{"a_level_that_nobody_vouches_for", "fail: HIG-ATT-", []string{"--slsa-level", "3"}, fault.Policy},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			args := append([]string{"attest", "verify", "--from", w.path("report"), "--key", w.path("key.pem")}, tt.flags...)
+			if code, stdout, stderr := w.run(args...); code != tt.code || !strings.Contains(stdout, tt.says) {
+				t.Errorf("exit %d, want %d saying %q\n%s%s", code, tt.code, tt.says, stdout, stderr)
+			}
+		})
+	}
+}
+
 func (w *world) fromEmpty() (fault.Code, string) {
 	code, stdout, stderr := w.run("attest", "verify", "--from", w.t.TempDir(), "--key", w.path("key.pem"))
 	return code, stdout + stderr

@@ -50,7 +50,7 @@ func AttestationList(w io.Writer, r *report.Report) error {
 }
 
 // AttestationProof writes each attestation with the reason for its state and the
-// command that checks the same with cosign.
+// command that checks the same with cosign, and every rule about them that did not pass.
 func AttestationProof(w io.Writer, r *report.Report) error {
 	r = r.Canonical()
 	t := newTable(w)
@@ -80,7 +80,11 @@ func AttestationProof(w io.Writer, r *report.Report) error {
 	t.line("")
 	t.line(fmt.Sprintf("%d of %s verified", verified, plural(len(r.Attestations), "attestation")))
 	for _, rule := range r.Verdict.Rules {
-		if strings.HasPrefix(rule.Name, "require ") || rule.Name == "integrity" {
+		claim, ok := strings.CutPrefix(rule.Name, "claim ")
+		switch {
+		case ok:
+			t.line(withPlatform(r, rule.Platform, string(rule.Result)) + ": " + claim + " " + rule.Message)
+		case strings.HasPrefix(rule.Name, "require ") || rule.Name == "integrity":
 			t.line(withPlatform(r, rule.Platform, string(rule.Result)) + ": " + rule.Message)
 		}
 	}
