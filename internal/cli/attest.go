@@ -63,7 +63,7 @@ func attestVerifyCommand(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "verify [flags] REF | verify --from REPORT_DIR [flags]",
 		Short: "Verify the attestations, and print the same check for cosign",
-		Long: "Verify exits 0 only when at least one attestation verified, nothing that is required failed, and no\n" +
+		Long: "Verify exits 0 only when at least one attestation of each platform verified, nothing that is required failed, and no\n" +
 			"attestation is invalid without a verified one of its family beside it. With --from it verifies the evidence that an earlier run kept, without a network.\n\n" + exitCodes(),
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -94,29 +94,45 @@ func provenanceCommand(a *app) *cobra.Command {
 	return cmd
 }
 
-// attestExit is stricter than the verdict: nothing verified is a failure here, and so is
-// an invalid attestation that no verified one of its family stands beside. Beside one it
-// is shown and fails only what is required, because whoever may push to the repository
-// can attach garbage.
+// attestExit is stricter than the verdict: nothing verified is a failure here, for any
+// platform, and so is an invalid attestation that no verified one of its family stands
+// beside. Beside one it is shown and fails only what is required, because whoever may push
+// to the repository can attach garbage.
 func attestExit(r *report.Report, err error) fault.Code {
 	if code := fault.CodeOf(err); code != fault.OK {
 		return code
 	}
-	verified := map[string]bool{}
+	platforms := map[string]bool{}
+	if len(r.Platforms) < 2 {
+		platforms[r.Subject.Platform] = false
+	}
+	for _, p := range r.Platforms {
+		platforms[p.Platform] = false
+	}
+	type kind struct{ platform, family string }
+	verified := map[kind]bool{}
+	of := func(at report.Attestation) kind {
+		if len(r.Platforms) < 2 {
+			at.Platform = r.Subject.Platform
+		}
+		return kind{at.Platform, at.Family}
+	}
 	for _, at := range r.Attestations {
-		if at.State == report.Verified {
-			verified[at.Family] = true
+		if k := of(at); at.State == report.Verified {
+			verified[k], platforms[k.platform] = true, true
 		}
 	}
-	alone := slices.ContainsFunc(r.Attestations, func(at report.Attestation) bool {
-		return at.State == report.Invalid && !verified[at.Family]
-	})
+	alone := slices.ContainsFunc(r.Attestations, func(at report.Attestation) bool { return at.State == report.Invalid && !verified[of(at)] })
+	none := false
+	for _, some := range platforms {
+		none = none || !some
+	}
 	switch {
 	case r.Verdict.Result == report.Fail || alone:
 		return fault.Policy
-	case r.Verdict.Result == report.Error || (len(verified) == 0 && blind(r)):
+	case r.Verdict.Result == report.Error || none && blind(r):
 		return fault.Unavailable
-	case len(verified) == 0:
+	case none:
 		return fault.Policy
 	}
 	return fault.OK

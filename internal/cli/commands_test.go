@@ -284,3 +284,25 @@ func TestPlatformDirectories(t *testing.T) {
 		}
 	}
 }
+
+// TestAttestVerifyOfEachPlatform: what verified for one platform does not stand for another.
+func TestAttestVerifyOfEachPlatform(t *testing.T) {
+	for name, tt := range map[string]struct {
+		strip bool
+		code  fault.Code
+	}{"both": {false, fault.OK}, "one_has_none": {true, fault.Policy}} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, testkit.RegistryOptions{})
+			img := w.image()
+			img = img.Attest(testkit.PredicateOpenVEX, testkit.SignedBy(w.key))
+			img.Key = nil // the index's signature would stand for all
+			if tt.strip {
+				img.Platforms[1].Attestations = nil
+			}
+			ref, _ := w.push(img)
+			if code, stdout, stderr := w.call("attest verify", ref, "--key", w.path("key.pem"), "--platforms", "all"); code != tt.code {
+				t.Errorf("exit %d, want %d\n%s%s", code, tt.code, stdout, stderr)
+			}
+		})
+	}
+}
