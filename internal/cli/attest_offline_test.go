@@ -177,7 +177,7 @@ func (w *world) fromEmpty() (fault.Code, string) {
 func TestTrustList(t *testing.T) {
 	w := newWorld(t, testkit.RegistryOptions{})
 	file := w.path("gate.yaml")
-	rows := "trust:\n  - match: dhi.io/**\n    keys: [" + w.path("key.pem") + "]\n    log: ignore\n"
+	rows := "trust:\n  - match: dhi.io/**\n    keys: [" + w.path("key.pem") + "]\n    log: ignore\n    stores: [tags]\n    builders: [{id: \"https://builder.example/**\", level: 2}]\n"
 	if err := os.WriteFile(file, []byte(rows), 0o644); err != nil {
 		t.Fatal(err)
 	}
@@ -185,7 +185,7 @@ func TestTrustList(t *testing.T) {
 	if code != fault.OK {
 		t.Fatalf("exit %d\n%s", code, stderr)
 	}
-	for _, want := range []string{"gate.yaml", w.key.Fingerprint(), "built-in", "cgr.dev", "keyless@distroless.iam.gserviceaccount.com", "an earlier row wins"} {
+	for _, want := range []string{"gate.yaml", w.key.Fingerprint(), "built-in", "cgr.dev", "keyless@distroless.iam.gserviceaccount.com", "  tags  ", "builder https://builder.example/** to SLSA Build level 2", "an earlier row wins"} {
 		if !strings.Contains(stdout, want) {
 			t.Errorf("the table does not say %q:\n%s", want, stdout)
 		}

@@ -30,7 +30,7 @@ func trustCommand(a *app) *cobra.Command {
 			rows := make([]render.TrustRow, 0, len(table))
 			for _, l := range table.List() {
 				rows = append(rows, render.TrustRow{
-					Match: l.Match, Signers: l.Signers, Log: string(l.Log), Expect: l.Expect, Origin: l.Origin, Hint: l.Hint, Shadowed: l.Shadowed,
+					Match: l.Match, Signers: l.Signers, Log: string(l.Log), Expect: l.Expect, Stores: l.Stores, Origin: l.Origin, Hint: l.Hint, Shadowed: l.Shadowed,
 				})
 			}
 			return render.TrustTable(a.Stdout, rows)

@@ -8,7 +8,7 @@ import (
 // TrustRow is one row of the trust table, in words.
 type TrustRow struct {
 	Match, Log, Origin, Hint string
-	Signers, Expect          []string
+	Signers, Expect, Stores  []string
 	// Shadowed rows are never asked: an earlier row has the same match.
 	Shadowed bool
 }
@@ -17,7 +17,7 @@ type TrustRow struct {
 // matches decides.
 func TrustTable(w io.Writer, rows []TrustRow) error {
 	t := newTable(w)
-	t.row("REPOSITORIES", "SIGNERS", "LOG", "EXPECTED", "ORIGIN")
+	t.row("REPOSITORIES", "SIGNERS", "LOG", "EXPECTED", "STORES", "ORIGIN")
 	for _, r := range rows {
 		signers := r.Signers
 		if len(signers) == 0 {
@@ -27,15 +27,19 @@ func TrustTable(w io.Writer, rows []TrustRow) error {
 		if r.Shadowed {
 			origin += " (an earlier row wins)"
 		}
+		stores := "all"
+		if len(r.Stores) > 0 {
+			stores = strings.Join(r.Stores, ", ")
+		}
 		log := r.Log
 		if log == "" {
 			log = "auto"
 		}
 		for i, s := range signers {
 			if i == 0 {
-				t.row(r.Match, s, log, strings.Join(r.Expect, ", "), origin)
+				t.row(r.Match, s, log, strings.Join(r.Expect, ", "), stores, origin)
 			} else {
-				t.row("", s, "", "", "")
+				t.row("", s, "", "", "", "")
 			}
 		}
 	}

@@ -43,6 +43,7 @@ type Listed struct {
 	Signers []string
 	Log     LogPolicy
 	Expect  []string
+	Stores  []string // empty for all
 	Origin  string
 	Hint    string
 	// Shadowed says that an earlier row with the same match wins over this one.
@@ -54,7 +55,7 @@ func (t Table) List() []Listed {
 	seen := map[string]bool{}
 	out := make([]Listed, 0, len(t))
 	for _, r := range t {
-		l := Listed{Match: r.Match, Log: r.Log, Expect: r.Expect, Origin: r.Origin, Hint: r.Hint, Shadowed: seen[r.Match]}
+		l := Listed{Match: r.Match, Log: r.Log, Expect: r.Expect, Stores: r.Stores, Origin: r.Origin, Hint: r.Hint, Shadowed: seen[r.Match]}
 		if l.Log == "" {
 			l.Log = LogAuto
 		}
@@ -71,6 +72,13 @@ func (t Table) List() []Listed {
 		}
 		for _, id := range r.Identities {
 			l.Signers = append(l.Signers, id.String())
+		}
+		for _, b := range r.Builders {
+			text := fmt.Sprintf("builder %s to SLSA Build level %d", b.ID, b.Level)
+			if b.Signer != "" {
+				text += ", where " + b.Signer + " signed"
+			}
+			l.Signers = append(l.Signers, text)
 		}
 		out = append(out, l)
 	}
