@@ -88,6 +88,14 @@ func TestNothingHidesAGoodOne(t *testing.T) {
 				delete(w.one.blobs, d)
 			}
 		}},
+		{"blob_with_other_bytes_in_its_descriptor", func(t *testing.T, w where, n int) {
+			c := newChain(w.two, w.s, img, vexType, map[string]any{})
+			c.push(t)
+			c.unsigned = true
+			c.onLayer = func(l map[string]any) { l["data"] = make([]byte, l["size"].(int)) }
+			c.onMan = func(m map[string]any) { m["annotations"] = map[string]string{annoPredicateType: vexType, "variant": fmt.Sprint(n)} }
+			c.push(t)
+		}},
 		{"manifest_listed_with_a_huge_size", func(t *testing.T, w where, _ int) {
 			att := newChain(w.two, w.s, img, vexType, map[string]any{}).push(t)
 			list := []v1.Descriptor{{MediaType: ociType, Digest: att, Size: 1 << 40, ArtifactType: mediaStatement}}
