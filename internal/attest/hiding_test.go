@@ -93,7 +93,9 @@ func TestNothingHidesAGoodOne(t *testing.T) {
 			c.push(t)
 			c.unsigned = true
 			c.onLayer = func(l map[string]any) { l["data"] = make([]byte, l["size"].(int)) }
-			c.onMan = func(m map[string]any) { m["annotations"] = map[string]string{annoPredicateType: vexType, "variant": fmt.Sprint(n)} }
+			c.onMan = func(m map[string]any) {
+				m["annotations"] = map[string]string{annoPredicateType: vexType, "variant": fmt.Sprint(n)}
+			}
 			c.push(t)
 		}},
 		{"manifest_listed_with_a_huge_size", func(t *testing.T, w where, _ int) {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/imagegate/imagegate/internal/attest/strictjson"
 	"github.com/imagegate/imagegate/internal/fault"
+	"github.com/imagegate/imagegate/internal/report"
 )
 
 // The bounds of a report directory: subjects (platforms), and how deep their folders lie.
@@ -24,6 +25,8 @@ const (
 type Reverified struct {
 	Subject Subject
 	Result  *Result
+	// Base says that the subject is not the image but what it was built on.
+	Base bool
 }
 
 // VerifyDir verifies the evidence in a report directory again, without a network: the
@@ -53,7 +56,7 @@ func VerifyDir(ctx context.Context, dir fs.FS, opt Options) ([]Reverified, error
 			return out, fault.New(fault.Usage, op, "the file was not written by this program, or was changed", fmt.Errorf("%s: %w", name, err))
 		}
 		res, err := Verify(ctx, subject, stores, opt)
-		out = append(out, Reverified{Subject: subject, Result: res})
+		out = append(out, Reverified{Subject: subject, Result: res, Base: path.Base(path.Dir(path.Dir(name))) == report.FolderBase})
 		if err != nil {
 			return out, err
 		}

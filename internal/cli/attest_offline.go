@@ -102,11 +102,18 @@ func (a *app) reverify(cmd *cobra.Command, cfg *config.Config, dir string) error
 		return err
 	}
 	code := fault.OK
-	for _, r := range again {
+	for _, one := range again {
+		r := one.Report
+		if one.Base {
+			fmt.Fprintln(a.Stdout, "The base image:")
+		}
 		if err := render.AttestationProof(a.Stdout, r); err != nil {
 			return err
 		}
-		c := attestExit(r, nil)
+		c := fault.OK // of a base nothing is required
+		if !one.Base {
+			c = attestExit(r, nil)
+		}
 		if slices.ContainsFunc(r.Attestations, func(at report.Attestation) bool { return at.State == report.Invalid }) {
 			c = fault.Policy // the kept evidence was changed, or was never good
 		}

@@ -2,6 +2,8 @@ package cli_test
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -200,6 +202,19 @@ func TestDerivedImage(t *testing.T) {
 				again := []string{"attest", "verify", "--from", w.path("report"), "--key", w.path("key.pem")}
 				if code, stdout, stderr := w.run(again...); code != fault.OK && b.Verified == b.Attestations && tt.provenance == nil || !strings.Contains(stdout, b.Digest) {
 					t.Errorf("the saved evidence does not verify again: exit %d\n%s%s", code, stdout, stderr)
+				}
+			}
+			if tt.name == "proven_by_provenance_and_files" { // what is required of the image is not required of its base
+				for need, want := range map[string]fault.Code{"provenance": fault.OK, "vex": fault.Policy} {
+					if code, stdout, stderr := w.run("attest", "verify", "--from", w.path("report"), "--key", w.path("key.pem"), "--require", need); code != want {
+						t.Errorf("%s required: exit %d, want %d\n%s%s", need, code, want, stdout, stderr)
+					}
+				}
+				if err := os.RemoveAll(filepath.Join(w.path("report"), "attestations")); err != nil {
+					t.Fatal(err)
+				}
+				if code, _, stderr := w.run("attest", "verify", "--from", w.path("report"), "--key", w.path("key.pem")); code != fault.Usage || !strings.Contains(stderr, "base image alone") {
+					t.Errorf("evidence of the base alone: exit %d\n%s", code, stderr)
 				}
 			}
 			b := r.Subject.Base
