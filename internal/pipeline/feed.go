@@ -1,20 +1,13 @@
 package pipeline
 
 import (
-	"bytes"
-	"cmp"
 	"context"
-	"crypto/sha256"
-	"encoding/base64"
-	"encoding/json"
 	"fmt"
-	"io"
 	"net/url"
 	"slices"
 	"strings"
 	"time"
 
-	"github.com/imagegate/imagegate/internal/attest"
 	"github.com/imagegate/imagegate/internal/config"
 	"github.com/imagegate/imagegate/internal/fault"
 	"github.com/imagegate/imagegate/internal/feed"
@@ -150,52 +143,6 @@ func (p *platform) vendorRepositories() []string {
 	}
 	add(im.BaseRepository)
 	return out
-}
-
-// signedFile verifies the signature beside a file of a feed, by the keys that sign for
-// the repository.
-func (p *platform) signedFile(ctx context.Context, source string, file feed.File, repository string) (feedFile, error) {
-	op := "verify the feed's file " + source
-	data := file.Data
-	if file.Err != nil {
-		return feedFile{}, fault.New(fault.Unavailable, op, "check that the feed has its .sig files", file.Err)
-	}
-	sum := sha256.Sum256(data)
-	if signed := messageDigest(file.Signature); signed != nil && !bytes.Equal(signed, sum[:]) {
-		return feedFile{}, fault.Unavailablef(op, "read one commit: document and signature are updated together", "the signature is for another version of the file")
-	}
-	opt := p.inputs.attestOptions(p.cfg, p.deps)
-	if len(opt.Keys) == 0 && len(opt.Identities) == 0 {
-		row, _ := opt.Table.For(repository, true)
-		opt.Keys, opt.Identities, opt.Log = row.Keys, row.Identities, cmp.Or(opt.Log, row.Log)
-	}
-	res, err := attest.VerifyBundle(ctx, attest.Artifact{Name: source, Open: func() (io.ReadCloser, error) {
-		return io.NopCloser(bytes.NewReader(data)), nil
-	}}, file.Signature, opt)
-	if err != nil {
-		return feedFile{}, fault.New(fault.Unavailable, op, "", err)
-	}
-	return feedFile{name: source, digest: digestOf(data), signer: res.Signer, data: data, at: res.SignedAt}, nil
-}
-
-// messageDigest is the SHA-256 that a bundle says it signs; nil when it does not say.
-// It only explains: the verifier compares for itself.
-func messageDigest(bundle []byte) []byte {
-	var b struct {
-		Message struct {
-			Digest struct {
-				Algorithm, Digest string
-			} `json:"messageDigest"`
-		} `json:"messageSignature"`
-	}
-	if json.Unmarshal(bundle, &b) != nil || b.Message.Digest.Algorithm != "SHA2_256" {
-		return nil
-	}
-	sum, err := base64.StdEncoding.DecodeString(b.Message.Digest.Digest)
-	if err != nil {
-		return nil
-	}
-	return sum
 }
 
 // findingNames are the packages with findings, and their source packages, as package
