@@ -93,9 +93,10 @@ type Membership struct {
 
 // Origins returns, for each package, whether it comes from the base: OriginBase,
 // OriginApp, OriginUnproven, or "" when the image is not built on another. With a
-// verified SBOM of the base, it is the base's when name, exact version, release and
-// architecture are in it; else when all its files are in the base's layers. A package
-// of the base with files changed on top is not the base's any more: unproven.
+// verified SBOM of the base, it is the base's when name and exact version are in it, and
+// release and architecture as far as the SBOM states them; else when all its files are in
+// the base's layers. A package of the base with files changed on top is not the base's
+// any more: unproven.
 func (m Membership) Origins(packages []report.Package) []string {
 	out := make([]string, len(packages))
 	switch m.Boundary.State {
@@ -108,10 +109,10 @@ func (m Membership) Origins(packages []report.Package) []string {
 	default:
 		return out
 	}
-	base := map[string]bool{}
+	base := map[nameVersion][]memberKey{}
 	for _, s := range m.BasePURLs {
-		if key, ok := memberKey(s); ok {
-			base[key] = true
+		if key, ok := memberOf(s); ok {
+			base[key.nameVersion] = append(base[key.nameVersion], key)
 		}
 	}
 	inBase := map[string]bool{}
@@ -119,24 +120,26 @@ func (m Membership) Origins(packages []report.Package) []string {
 		inBase[id] = true
 	}
 	for i, p := range packages {
-		key, ok := memberKey(p.PURL)
+		key, ok := memberOf(p.PURL)
 		switch {
-		case m.BasePURLs != nil && ok && base[key]:
-			out[i] = OriginBase
-		case m.BasePURLs != nil && ok:
-			out[i] = OriginApp
-		default:
+		case m.BasePURLs == nil || !ok:
 			out[i] = m.byLayers(p, inBase)
+		case !slices.ContainsFunc(base[key.nameVersion], key.isIn):
+			out[i] = OriginApp
+		case m.changed(p, inBase):
+			out[i] = OriginUnproven
+		default:
+			out[i] = OriginBase
 		}
 	}
 	return out
 }
 
-func (m Membership) byLayers(p report.Package, inBase map[string]bool) string {
+// filesOf counts the layers of the package's files below the boundary and above it.
+func (m Membership) filesOf(p report.Package, inBase map[string]bool) (below, above int) {
 	if m.FileLayers == nil {
-		return OriginUnproven
+		return 0, 0
 	}
-	var below, above int
 	for _, id := range m.FileLayers(p) {
 		if inBase[id] {
 			below++
@@ -144,7 +147,18 @@ func (m Membership) byLayers(p report.Package, inBase map[string]bool) string {
 			above++
 		}
 	}
-	switch {
+	return below, above
+}
+
+// changed reports whether files of the package are known to come from above the base.
+// Without a boundary among the layers nothing is known of that.
+func (m Membership) changed(p report.Package, inBase map[string]bool) bool {
+	_, above := m.filesOf(p, inBase)
+	return above > 0 && len(inBase) > 0
+}
+
+func (m Membership) byLayers(p report.Package, inBase map[string]bool) string {
+	switch below, above := m.filesOf(p, inBase); {
 	case below > 0 && above == 0:
 		return OriginBase
 	case above > 0 && below == 0:
@@ -154,21 +168,34 @@ func (m Membership) byLayers(p report.Package, inBase map[string]bool) string {
 	}
 }
 
+type nameVersion struct{ typ, namespace, name, version string }
+
 // memberKey is what two SBOMs have to agree on to mean the same installed package. The
 // spellings of a release differ between tools, so its number is compared, not the text.
-func memberKey(s string) (string, bool) {
+type memberKey struct {
+	nameVersion
+	arch, release string
+}
+
+// isIn reports whether an entry of the base's SBOM is the package. The SBOM is of one
+// image for one platform: what its entry leaves out does not have to be shown again.
+func (k memberKey) isIn(entry memberKey) bool {
+	return (entry.arch == "" || entry.arch == k.arch) && (entry.release == "" || entry.release == k.release)
+}
+
+func memberOf(s string) (memberKey, bool) {
 	p, err := parsePURL(s)
 	if err != nil || p.version == "" {
-		return "", false
+		return memberKey{}, false
 	}
-	rel := ""
+	k := memberKey{nameVersion: nameVersion{p.typ, p.namespace, p.name, p.version}, arch: arch(p.get("arch"))}
 	if stated, n := statedReleases(&p); n > 0 {
-		rel = stated[0].id + " " + stated[0].version
+		k.release = stated[0].id + " " + stated[0].version
 		if parts := releaseParts(stated[0].id); parts > 0 {
-			rel = stated[0].id + " " + firstParts(stated[0].version, parts)
+			k.release = stated[0].id + " " + firstParts(stated[0].version, parts)
 		}
 	}
-	return p.typ + " " + p.namespace + " " + p.name + " " + p.version + " " + arch(p.get("arch")) + " " + rel, true
+	return k, true
 }
 
 func firstParts(version string, n int) string {

@@ -66,12 +66,18 @@ func TestOrigins(t *testing.T) {
 		{Name: "b", PURL: "pkg:apk/alpine/b@1-r0?arch=x86_64&distro=alpine-3.24.1"},
 		{Name: "c", PURL: "pkg:apk/alpine/c@1-r0?arch=x86_64&distro=alpine-3.24.1"},
 		{Name: "d"},
+		{Name: "e", PURL: "pkg:apk/dhi/e@1-r0?arch=aarch64&distro=dhi-3.24"},
+		{Name: "f", PURL: "pkg:apk/dhi/f@1-r0?arch=aarch64&distro=dhi-3.24"},
 	}
-	layers := map[string][]string{"a": {layer(1), layer(2)}, "b": {layer(3)}, "c": {layer(1), layer(3)}}
+	layers := map[string][]string{"a": {layer(1), layer(2)}, "b": {layer(3)}, "c": {layer(1), layer(3)}, "e": {layer(2)}, "f": {layer(2), layer(3)}}
 	byLayer := Membership{Boundary: derived, DiffIDs: ids, FileLayers: func(p report.Package) []string { return layers[p.Name] }}
 	bySBOM := byLayer
 	bySBOM.BasePURLs = []string{"pkg:apk/alpine/a@1-r0?os_name=alpine&os_version=3.24&arch=amd64", "pkg:apk/alpine/b@1-r1?arch=x86_64&distro=alpine-3.24",
-		"pkg:apk/alpine/c@1-r0?arch=x86_64&distro=alpine-3.23", "not a package URL"}
+		"pkg:apk/alpine/c@1-r0?arch=x86_64&distro=alpine-3.23", "not a package URL",
+		"pkg:apk/dhi/e@1-r0?os_distro=alpine&os_name=dhi&os_version=3.24", "pkg:apk/dhi/f@1-r0"}
+	// No layer tells where the base ends: then the bill alone speaks.
+	billOnly := bySBOM
+	billOnly.Boundary = Boundary{State: Derived}
 	squashed, whole, blind := byLayer, byLayer, byLayer
 	squashed.Boundary, whole.Boundary, blind.FileLayers = Boundary{State: Unproven}, Boundary{WholeBase, 3}, nil
 	for _, tt := range []struct {
@@ -79,11 +85,12 @@ func TestOrigins(t *testing.T) {
 		m    Membership
 		want []string
 	}{
-		{"by_layers", byLayer, []string{OriginBase, OriginApp, OriginUnproven, OriginUnproven}},
-		{"by_sbom", bySBOM, []string{OriginBase, OriginApp, OriginApp, OriginUnproven}},
-		{"nothing_known_of_files", blind, []string{OriginUnproven, OriginUnproven, OriginUnproven, OriginUnproven}},
-		{"squashed", squashed, []string{OriginUnproven, OriginUnproven, OriginUnproven, OriginUnproven}},
-		{"the_base_itself", whole, []string{"", "", "", ""}},
+		{"by_layers", byLayer, []string{OriginBase, OriginApp, OriginUnproven, OriginUnproven, OriginBase, OriginUnproven}},
+		{"by_sbom", bySBOM, []string{OriginBase, OriginApp, OriginApp, OriginUnproven, OriginBase, OriginUnproven}},
+		{"by_sbom_alone", billOnly, []string{OriginBase, OriginApp, OriginApp, OriginUnproven, OriginBase, OriginBase}},
+		{"nothing_known_of_files", blind, []string{OriginUnproven, OriginUnproven, OriginUnproven, OriginUnproven, OriginUnproven, OriginUnproven}},
+		{"squashed", squashed, []string{OriginUnproven, OriginUnproven, OriginUnproven, OriginUnproven, OriginUnproven, OriginUnproven}},
+		{"the_base_itself", whole, []string{"", "", "", "", "", ""}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			if diff := cmp.Diff(tt.want, tt.m.Origins(pkgs)); diff != "" {
