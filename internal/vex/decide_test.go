@@ -259,3 +259,19 @@ func TestSubcomponentsOfPackages(t *testing.T) {
 		t.Errorf("a component without a package URL: %s, %q", d.Status, d.Reason)
 	}
 }
+
+// TestSubcomponentsOfDockersPackages: a statement about a package that Docker built names
+// the language package inside it for context; the package as installed is what counts.
+func TestSubcomponentsOfDockersPackages(t *testing.T) {
+	const product = "pkg:apk/dhi/python-3.12@3.12.13-r7?os_distro=alpine&os_name=dhi&os_version=3.23"
+	doc := byUser(t, inside(vuln, clears, t1, product, "pkg:pypi/setuptools@58.3.0"))
+	for purl, want := range map[string]report.DecisionStatus{
+		"pkg:apk/dhi/python-3.12@3.12.13-r7?arch=aarch64&distro=dhi-3.23": report.Suppressed,
+		"pkg:apk/dhi/python-3.12@3.12.13-r8?arch=aarch64&distro=dhi-3.23": report.Open,
+		"pkg:pypi/setuptools@58.3.0":                                      report.Open,
+	} {
+		if d := decide(t, find(vuln, purl), Image{Platform: "linux/arm64"}, Options{}, doc); d.Status != want {
+			t.Errorf("%s is %s, want %s: %s", purl, d.Status, want, d.Reason)
+		}
+	}
+}

@@ -22,7 +22,7 @@ func (m *matcher) meets(v *verdict, f *finding, line *purl, p *product, e entry)
 		}
 		return otherVersion, m.sayf("statement covers %s%s, installed %s", of(v.name, f), line.version, v.name.version)
 	}
-	if e.imageLine || p.within.n == 0 {
+	if e.imageLine || p.within.n == 0 || ofDHI(line) {
 		return applies, ""
 	}
 	// A package as product with subcomponents: the statement is about those parts of
@@ -39,6 +39,13 @@ func (m *matcher) meets(v *verdict, f *finding, line *purl, p *product, e entry)
 		}
 	}
 	return otherPart, m.sayf("statement is about %s inside %s only", clip(d.first(p.within)), line.name)
+}
+
+// ofDHI reports whether a product is a package of the system in Docker's name space. There
+// subcomponents tell which part of it the vulnerability is in, and are never a key
+// (docker-hardened-images/advisories, "VEX product identity").
+func ofDHI(line *purl) bool {
+	return line.namespace == "dhi" && (line.typ == "apk" || line.typ == "deb")
 }
 
 // of names the source package in a sentence about versions.
