@@ -71,7 +71,7 @@ func floorPlan() map[string]room {
 		},
 		"vuln": {
 			internal: []string{"report", "fault", "fetch"},
-			outside:  []string{"github.com/anchore", "github.com/spf13/afero", "gorm.io/gorm", "github.com/klauspost/compress", "github.com/knqyf263", "golang.org/x/mod"},
+			outside:  []string{"github.com/anchore", "github.com/spf13/afero", "gorm.io/gorm", "github.com/klauspost/compress", "github.com/knqyf263", "github.com/pandatix/go-cvss", "golang.org/x/mod"},
 		},
 		"vex": {
 			internal: []string{"report", "fault"},

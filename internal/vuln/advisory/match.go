@@ -83,7 +83,13 @@ func (f *Feed) judge(at lookup, p report.Package) (found []report.Vulnerability,
 		}
 		if had := byID[e.record.ID]; had != nil {
 			had.Fix = join(had.Fix, v.fixOf())
-			had.Severity = graver(had.Severity, e.severity())
+			severity, scores := e.severity()
+			had.Severity = graver(had.Severity, severity)
+			for _, score := range scores {
+				if !slices.Contains(had.CVSS, score) {
+					had.CVSS = append(had.CVSS, score)
+				}
+			}
 			continue
 		}
 		finding := e.finding(p, v)
@@ -99,8 +105,9 @@ func (f *Feed) judge(at lookup, p report.Package) (found []report.Vulnerability,
 
 func (e entry) finding(p report.Package, v verdict) report.Vulnerability {
 	r := e.record
+	severity, scores := e.severity()
 	out := report.Vulnerability{
-		ID: r.ID, Aliases: r.names(), Severity: e.severity(), CVSS: []report.CVSS{},
+		ID: r.ID, Aliases: r.names(), Severity: severity, CVSS: scores,
 		Description: text(cmp.Or(r.Summary, r.Details)), Namespace: e.affected.Package.Ecosystem, Match: MatchedBy,
 		Package: p, Fix: v.fixOf(), Decision: report.Decision{Status: report.Open},
 	}
@@ -116,17 +123,23 @@ func (e entry) finding(p report.Package, v verdict) report.Vulnerability {
 	return out
 }
 
-// severity is what the record says of the package, else of itself.
-func (e entry) severity() report.Severity {
+// severity is what the record says of the package, else of itself: in words, and where
+// there are none by its CVSS vectors, which are returned beside.
+func (e entry) severity() (report.Severity, []report.CVSS) {
+	list := e.affected.Severity
+	if len(list) == 0 {
+		list = e.record.Severity
+	}
+	computed, scores := severityOf(list)
 	for _, s := range []string{e.affected.Specific.Severity, e.record.Specific.Severity} {
 		if strings.EqualFold(s, "moderate") { // GitHub's word
 			s = string(report.Medium)
 		}
-		if severity, ok := report.ParseSeverity(s); ok {
-			return severity
+		if severity, ok := report.ParseSeverity(s); ok && severity != report.Unknown {
+			return severity, scores
 		}
 	}
-	return report.Unknown
+	return computed, scores
 }
 
 func graver(a, b report.Severity) report.Severity {

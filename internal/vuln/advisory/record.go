@@ -23,6 +23,7 @@ type record struct {
 	Upstream  []string    `json:"upstream"`
 	Summary   string      `json:"summary"`
 	Details   string      `json:"details"`
+	Severity  ratings     `json:"severity"`
 	Affected  []affected  `json:"affected"`
 	Refs      []reference `json:"references"`
 	Specific  specific    `json:"database_specific"`
@@ -32,7 +33,9 @@ type affected struct {
 	Package struct {
 		Ecosystem string `json:"ecosystem"`
 		Name      string `json:"name"`
+		PURL      string `json:"purl"`
 	} `json:"package"`
+	Severity ratings  `json:"severity"`
 	Ranges   []span   `json:"ranges"`
 	Versions []string `json:"versions"`
 	Specific specific `json:"database_specific"`
