@@ -25,7 +25,9 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/imagegate/imagegate/internal/fault"
@@ -79,7 +81,8 @@ type Feed struct {
 	entries   map[key][]entry
 	records   int
 	withdrawn int
-	foreign   int
+	// unread are the ecosystems of Docker's that no order of versions is known for.
+	unread map[string]bool
 }
 
 // key is how an advisory names a package: exactly, in letter case too.
@@ -102,7 +105,7 @@ const maxErrors = 10
 // pointer, an error page), a record that lacks what OSV requires, a source without any
 // record, a limit that was passed.
 func Read(sources []Source, opt Options) (*Feed, error) {
-	l := &loader{opt: opt.withDefaults(), feed: &Feed{entries: map[key][]entry{}}}
+	l := &loader{opt: opt.withDefaults(), feed: &Feed{entries: map[key][]entry{}, unread: map[string]bool{}}}
 	for _, s := range sources {
 		l.source(s)
 	}
@@ -125,6 +128,10 @@ func (f *Feed) Records() int { return f.records }
 
 // Withdrawn is the number of records that were taken back and decide nothing.
 func (f *Feed) Withdrawn() int { return f.withdrawn }
+
+// Unread are the ecosystems of Docker's of which records were found and not understood,
+// sorted: what they say of packages is not known.
+func (f *Feed) Unread() []string { return slices.Sorted(maps.Keys(f.unread)) }
 
 type loader struct {
 	opt   Options
@@ -215,8 +222,15 @@ func (f *Feed) add(r *record) {
 	}
 	for i := range r.Affected {
 		a := &r.Affected[i]
+		if a.Package.Ecosystem == hardened {
+			if e := ecosystemOf(a.Package.PURL); e != "" {
+				a.Package.Ecosystem = e
+			}
+		}
 		if !ours(a.Package.Ecosystem) {
-			f.foreign++
+			if name := strings.ToLower(a.Package.Ecosystem); strings.HasPrefix(name, strings.ToLower(hardened)) && r.Withdrawn == nil {
+				f.unread[a.Package.Ecosystem] = true
+			}
 			continue
 		}
 		k := key{a.Package.Ecosystem, a.Package.Name}

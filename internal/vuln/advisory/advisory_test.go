@@ -267,6 +267,35 @@ func must(t *testing.T, err error) {
 	}
 }
 
+// TestEcosystemWithoutARelease: Docker's first records name family and release in the
+// package URL alone. What is not understood is told.
+func TestEcosystemWithoutARelease(t *testing.T) {
+	record := func(purl string) File {
+		return File{Name: "r.json", Data: fmt.Appendf(nil, `{"id":"X","modified":"2026-01-01T00:00:00Z","affected":[
+			{"package":{"ecosystem":"Docker Hardened Images","name":"awscli","purl":%q},"ranges":%s}]}`, purl, events("ECOSYSTEM", "introduced=0"))}
+	}
+	awscli := []report.Package{packageOf(t, "pkg:deb/dhi/awscli@1.45.36?arch=arm64&distro=dhi-13")}
+	for _, tt := range []struct {
+		name, purl   string
+		want, unread int
+	}{
+		{"of_the_release", "pkg:deb/dhi/awscli?os_distro=debian&os_name=dhi&os_version=13", 1, 0},
+		{"in_syfts_spelling", "pkg:deb/dhi/awscli?distro=dhi-13", 1, 0},
+		{"of_another_release", "pkg:deb/dhi/awscli?os_distro=debian&os_name=dhi&os_version=12", 0, 0},
+		{"of_the_other_family", "pkg:apk/dhi/awscli?os_distro=alpine&os_name=dhi&os_version=13", 0, 0},
+		{"of_no_release", "pkg:deb/dhi/awscli", 0, 1},
+		{"of_the_distribution", "pkg:deb/debian/awscli?distro=debian-13", 0, 1},
+		{"no_package_url", "", 0, 1},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			f := feed(t, record(tt.purl))
+			if got := f.Match(awscli, debianImage); len(got.Vulnerabilities) != tt.want || got.Undecided != 0 || len(f.Unread()) != tt.unread {
+				t.Errorf("findings %+v, problems %q, not understood %q", got.Vulnerabilities, got.Problems, f.Unread())
+			}
+		})
+	}
+}
+
 func TestUpstreamOf(t *testing.T) {
 	for _, tt := range []struct {
 		name, purl string
@@ -307,8 +336,8 @@ func TestPublishedFeed(t *testing.T) {
 		t.Skip("the published advisories are not here")
 	}
 	f := feed(t, files...)
-	if f.Records() != len(files) || f.foreign != 0 {
-		t.Errorf("%d records of %d files, %d entries of other ecosystems", f.Records(), len(files), f.foreign)
+	if f.Records() != len(files) || len(f.Unread()) != 0 {
+		t.Errorf("%d records of %d files, ecosystems that were not understood: %q", f.Records(), len(files), f.Unread())
 	}
 	for _, tt := range []struct {
 		purl string

@@ -14,10 +14,13 @@ import (
 type order func(a, b string) (int, error)
 
 // The ecosystems, as OSV names them. A distribution's has its release at the end.
+// Records of Docker's first drafts have neither family nor release: their package URL
+// says both.
 const (
 	components = "DHI"
-	alpine     = "Docker Hardened Images:Alpine:"
-	debian     = "Docker Hardened Images:Debian:"
+	hardened   = "Docker Hardened Images"
+	alpine     = hardened + ":Alpine:"
+	debian     = hardened + ":Debian:"
 )
 
 // ours reports whether an ecosystem is one of Docker's.

@@ -84,6 +84,24 @@ func familyOf(purlType string) (ecosystem, distro string) {
 	return debian, "debian"
 }
 
+// ecosystemOf is the ecosystem that the package URL of a record belongs to; "" when it is
+// no package of the system of Docker's, or does not say of which release.
+func ecosystemOf(purl string) string {
+	if ModelOf(purl) != OSPackage {
+		return ""
+	}
+	u, err := packageurl.FromString(purl)
+	if err != nil {
+		return ""
+	}
+	family, _ := familyOf(u.Type)
+	r := release(u, nil, family)
+	if r == "" {
+		return ""
+	}
+	return family + r
+}
+
 // lookup is where the advisories for a package are.
 type lookup struct {
 	key
