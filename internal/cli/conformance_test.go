@@ -229,9 +229,18 @@ func TestComingModel(t *testing.T) {
 		state    report.State
 	}{
 		{"native_order_without_versions", alpine, jq("1.9-r3"), true, osvRecord(id, a323, "jq", nil, fixed...), nil, report.Open, "", report.Done},
+		{"native_order_of_ten_revisions", alpine, jq("1.9-r9"), true, osvRecord(id, a323, "jq", nil, map[string]string{"introduced": "0"}, map[string]string{"fixed": "1.9-r10"}), nil, report.Open, "", report.Done},
+		{"native_order_of_candidates", alpine, jq("1.10_rc2-r0"), true, osvRecord(id, a323, "jq", nil, fixed...), nil, report.Open, "", report.Done},
+		{"native_order_of_rebuilds", debian, "pkg:deb/dhi/jq@9.7-3%2Bdhi9?arch=arm64&distro=dhi-12", true,
+			osvRecord(id, d12, "jq", nil, map[string]string{"introduced": "9.7-3"}, map[string]string{"fixed": "9.7-3+dhi10"}), nil, report.Open, "", report.Done},
+		{"native_order_of_the_first_rebuild", debian, "pkg:deb/dhi/jq@9.7-3%2Bdhi1?arch=arm64&distro=dhi-12", true,
+			osvRecord(id, d12, "jq", nil, map[string]string{"introduced": "0"}, map[string]string{"fixed": "9.7-3+dhi1"}), nil, "", "", report.Done},
 		{"native_order_past_the_fix", alpine, jq("1.10-r0"), true, osvRecord(id, a323, "jq", nil, fixed...), nil, "", "", report.Done},
 		{"same_package_of_the_other_release", alpine, jq("1.9-r3"), true, osvRecord(id, a324, "jq", []string{"1.9-r3"}, fixed...), nil, "", "", report.Done},
 		{"vex_for_the_neighbouring_version", alpine, jq("1.9-r3"), true, osvRecord(id, a323, "jq", nil, fixed...), dhiVEX(id, cve, product("1.9-r4"), "not_affected"), report.Open, "not complete", report.Done},
+		{"vex_of_another_package", alpine, jq("1.9-r3"), true, osvRecord(id, a323, "jq", nil, fixed...), dhiVEX(id, cve, strings.Replace(product("1.9-r3"), "jq", "yq", 1), "affected"), report.Open, "not complete", report.Done},
+		{"vex_of_the_other_release", alpine, jq("1.9-r3"), true, osvRecord(id, a323, "jq", nil, fixed...), dhiVEX(id, cve, strings.Replace(product("1.9-r3"), "3.23", "3.24", 1), "affected"), report.Open, "not complete", report.Done},
+		{"vex_of_the_distributions_package", alpine, jq("1.9-r3"), true, osvRecord(id, a323, "jq", nil, fixed...), dhiVEX(id, cve, "pkg:apk/alpine/jq@1.9-r3?distro=alpine-3.23", "affected"), report.Open, "not complete", report.Done},
 		{"vex_contradicts_the_advisory", alpine, jq("1.9-r3"), true, osvRecord(id, a323, "jq", nil, fixed...), dhiVEX(id, cve, product("1.9-r3"), "not_affected"), report.Open, "contradicts itself", report.Done},
 		{"vex_fixed_contradicts_the_advisory", alpine, jq("1.9-r3"), true, osvRecord(id, a323, "jq", nil, fixed...), dhiVEX(id, cve, product("1.9-r3"), "fixed"), report.Open, "contradicts itself", report.Done},
 		{"vex_affected_agrees", alpine, jq("1.9-r3"), true, osvRecord(id, a323, "jq", nil, fixed...), dhiVEX(id, cve, product("1.9-r3"), "affected"), report.Open, "", report.Done},
@@ -279,17 +288,54 @@ func TestComingModel(t *testing.T) {
 	}
 }
 
-// TestMembershipIsNotBelievedSilently: without base-sbom the name space decides, and the
-// report says so.
+// TestMembershipIsNotBelievedSilently: without base-sbom nothing shows whose a package is.
+// Docker's advisories are asked, the distribution's data too, and the report says so: a
+// name of Docker's alone hides nothing.
 func TestMembershipIsNotBelievedSilently(t *testing.T) {
-	w := newDocumentWorld(t)
-	bill := compact{Release: map[string]string{"ID": "dhi", "ID_LIKE": "alpine", "VERSION_ID": "3.23"}}
-	bill.Packages = append(bill.Packages, struct{ Name, Version, Type, PURL, Origin string }{"jq", "1.9-r3", "", "pkg:apk/dhi/jq@1.9-r3?distro=dhi-3.23", ""})
-	w.write("sbom.json", bill.cyclonedx(func(string) bool { return true }))
-	w.write("osv.json", osvRecord("DHI-CVE-2026-1111-jq", "Docker Hardened Images:Alpine:3.24", "jq", []string{"1"}))
-	code, r, text := w.scan("sbom.json", "--advisories", w.path("osv.json"))
-	must(t, code, r, text, fault.OK, report.Warn)
-	if !slices.ContainsFunc(r.Warnings, func(x report.Warning) bool { return strings.Contains(x.Message, "base-sbom") }) {
-		t.Errorf("warnings are %+v", r.Warnings)
+	const d12, upstream = "Docker Hardened Images:Debian:12", "CVE-2025-4802 pkg:deb/debian/libc6@2.36-9%2Bdeb12u7"
+	const libc6 = "pkg:deb/dhi/libc6@2.36-9%2Bdeb12u7?arch=amd64&distro=dhi-12&upstream=glibc"
+	bill := func(release, purl, name, version string) compact {
+		b := compact{Release: map[string]string{"ID": "dhi", "ID_LIKE": release, "VERSION_ID": "12"}}
+		b.Packages = append(b.Packages, struct{ Name, Version, Type, PURL, Origin string }{name, version, "", purl, ""})
+		return b
+	}
+	debian := bill("debian", libc6, "libc6", "2.36-9+deb12u7")
+	for _, tt := range []struct {
+		name     string
+		bill     compact
+		advisory []byte
+		want     []string
+		result   report.Result
+	}{
+		{"docker_knows_nothing", debian, osvRecord("DHI-CVE-2026-1111-jq", d12, "jq", []string{"1"}), []string{upstream}, report.Fail},
+		{"docker_knows_another", debian, osvRecord("DHI-CVE-2026-1111-libc6", d12, "libc6", []string{"2.36-9+deb12u7"}),
+			[]string{upstream, "DHI-CVE-2026-1111-libc6 pkg:deb/dhi/libc6@2.36-9%2Bdeb12u7"}, report.Fail},
+		{"the_database_knows_no_such_release", bill("alpine", "pkg:apk/dhi/jq@1.9-r3?distro=dhi-3.99", "jq", "1.9-r3"),
+			osvRecord("DHI-CVE-2026-1111-jq", "Docker Hardened Images:Alpine:3.24", "jq", []string{"1"}), nil, report.Warn},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			w := newDocumentWorld(t)
+			w.write("sbom.json", tt.bill.cyclonedx(func(string) bool { return true }))
+			w.write("osv.json", tt.advisory)
+			_, r, text := w.scan("sbom.json", "--advisories", w.path("osv.json"))
+			if r == nil {
+				t.Fatal(text)
+			}
+			var got []string
+			for _, v := range r.Vulnerabilities {
+				purl, _, _ := strings.Cut(v.Package.PURL, "?")
+				got = append(got, v.ID+" "+purl)
+			}
+			slices.Sort(got)
+			if !slices.Equal(got, tt.want) {
+				t.Errorf("findings %q, want %q", got, tt.want)
+			}
+			if s := stageOf(r, report.StageVuln); s.State != report.Done || r.Verdict.Result != tt.result {
+				t.Errorf("verdict %+v, vulnerabilities %s: %s", r.Verdict, s.State, s.Reason)
+			}
+			if !slices.ContainsFunc(r.Warnings, func(x report.Warning) bool { return strings.Contains(x.Message, "base-sbom") }) {
+				t.Errorf("warnings are %+v", r.Warnings)
+			}
+		})
 	}
 }

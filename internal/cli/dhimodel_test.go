@@ -2,6 +2,7 @@ package cli_test
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -16,6 +17,7 @@ import (
 func TestWhoJudgesDockersPackages(t *testing.T) {
 	const release = "ID=dhi\nID_LIKE=debian\nVERSION_ID=\"12\"\nPRETTY_NAME=\"Docker Hardened Images (Debian)\"\n"
 	const libc6 = "pkg:deb/dhi/libc6@2.36-9%2Bdeb12u7?arch=amd64&distro=dhi-12"
+	const libcBin = "pkg:deb/dhi/libc-bin@2.36-9%2Bdeb12u7?arch=amd64&distro=dhi-12"
 	const dhi, debian = "DHI-CVE-2026-1111-libc6 libc6", "CVE-2025-4802 "
 	base := baseLayers()
 	base[0].Files[0].Content = []byte(release)
@@ -30,15 +32,18 @@ func TestWhoJudgesDockersPackages(t *testing.T) {
 		derived bool
 		sbom    []testkit.Attestation // of the official image, or of the base
 		named   bool                  // provenance names the base
+		chain   string                // the label, in place of the right one
 		want    []string
 	}{
-		{"official_and_in_the_signed_bill", false, []testkit.Attestation{spdxOf(libc6)}, false, []string{dhi}},
-		{"official_with_another_version_in_the_bill", false, []testkit.Attestation{spdxOf("pkg:deb/dhi/libc6@2.36-9%2Bdeb12u6?arch=amd64&distro=dhi-12")}, false, []string{debian + "libc6"}},
-		{"official_without_a_bill", false, nil, false, []string{debian + "libc6"}},
-		{"official_with_an_unsigned_bill", false, []testkit.Attestation{spdxOf(libc6).With(testkit.Unsigned())}, false, []string{debian + "libc6"}},
-		{"derived_from_a_proven_base", true, nil, true, []string{debian + "libc-bin", dhi}},
-		{"derived_from_a_proven_base_with_a_bill", true, []testkit.Attestation{spdxOf(libc6)}, true, []string{debian + "libc-bin", dhi}},
-		{"derived_from_a_base_nobody_vouches_for", true, nil, false, []string{debian + "libc-bin", debian + "libc6"}},
+		{"official_and_in_the_signed_bill", false, []testkit.Attestation{spdxOf(libc6)}, false, "", []string{dhi}},
+		{"official_with_another_version_in_the_bill", false, []testkit.Attestation{spdxOf("pkg:deb/dhi/libc6@2.36-9%2Bdeb12u6?arch=amd64&distro=dhi-12")}, false, "", []string{debian + "libc6"}},
+		{"official_without_a_bill", false, nil, false, "", []string{debian + "libc6"}},
+		{"official_with_an_unsigned_bill", false, []testkit.Attestation{spdxOf(libc6).With(testkit.Unsigned())}, false, "", []string{debian + "libc6"}},
+		{"derived_from_a_proven_base", true, nil, true, "", []string{debian + "libc-bin", dhi}},
+		{"derived_from_a_proven_base_with_a_bill", true, []testkit.Attestation{spdxOf(libc6)}, true, "", []string{debian + "libc-bin", dhi}},
+		{"derived_from_a_base_with_an_unsigned_bill", true, []testkit.Attestation{spdxOf(libc6, libcBin).With(testkit.Unsigned())}, true, "", []string{debian + "libc-bin", dhi}},
+		{"derived_with_a_copied_label", true, []testkit.Attestation{spdxOf(libc6, libcBin)}, true, "sha256:" + strings.Repeat("cd", 32), []string{debian + "libc-bin", debian + "libc6"}},
+		{"derived_from_a_base_nobody_vouches_for", true, nil, false, "", []string{debian + "libc-bin", debian + "libc6"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			w := newWorld(t, testkit.RegistryOptions{})
@@ -48,7 +53,11 @@ func TestWhoJudgesDockersPackages(t *testing.T) {
 				if tt.named {
 					own = append(own, provenance("pkg:docker/"+ref+"@1.0?digest="+b.Root.Digest().String()))
 				}
-				ref, _ = w.pushTo("team/app", image(w, append(slices.Clone(base), topLayer()), 2, own...))
+				app := image(w, append(slices.Clone(base), topLayer()), 2, own...)
+				if tt.chain != "" {
+					app.Platforms[0].Config.Config.Labels[testkit.LabelChainID] = tt.chain
+				}
+				ref, _ = w.pushTo("team/app", app)
 			}
 			w.write("osv.json", osvRecord("DHI-CVE-2026-1111-libc6", "Docker Hardened Images:Debian:12", "libc6", nil, map[string]string{"introduced": "0"}))
 			_, r, text := w.verify(ref+":1.0", "--advisories", w.path("osv.json"))

@@ -61,19 +61,21 @@ type routed struct {
 	// rest are judged by the database; those of Docker's name space that are not shown to
 	// be Docker's under the distribution's name.
 	rest *sbom.SBOM
-	// renamed counts the latter. unshown counts the packages that are taken for Docker's
-	// because there is nothing to tell by.
+	// doubted are those of vendor that nothing shows to be Docker's or not, under the
+	// distribution's name: its data are asked about them besides. Nil when there are none.
+	doubted *sbom.SBOM
+	// renamed counts those of rest, unshown those of vendor.
 	renamed, unshown int
 }
 
 // route decides who judges each package. Components (pkg:dhi) are Docker's wherever they
 // are. A package of the distribution in Docker's name space is Docker's when it is shown
 // to be: by the base's bill or its layers in a derived image, by the verified bill of
-// the image itself in an official one. A bill of materials alone has neither: with
-// base-sbom that tells, without it the name space is believed, and the report warns.
+// the image itself in an official one. A bill of materials alone may have neither: with
+// base-sbom that tells, without it the package is judged by both, and the report warns.
 func (p *platform) route(list *sbom.SBOM) routed {
 	distro := list.Distro()
-	kept := map[string]string{} // ID to package URL
+	kept, doubted := map[string]string{}, map[string]string{} // ID to package URL
 	out := routed{}
 	var release *sbom.Release
 	p.renamed = map[string]string{}
@@ -84,52 +86,75 @@ func (p *platform) route(list *sbom.SBOM) routed {
 			out.vendor = append(out.vendor, in.Package)
 			continue
 		case advisory.OSPackage:
+			up, known := advisory.UpstreamOf(in.Package, distro)
+			if known {
+				release = &sbom.Release{ID: up.Distro, Version: up.Release}
+			}
 			switch origin(in.Package) {
 			case vex.OriginBase:
 				out.vendor = append(out.vendor, in.Package)
 				continue
-			case "":
+			case originUntold:
 				out.unshown++
 				out.vendor = append(out.vendor, in.Package)
+				if known {
+					doubted[in.ID] = up.PURL
+				}
 				continue
 			}
-			if up, ok := advisory.UpstreamOf(in.Package, distro); ok {
+			if known {
 				kept[in.ID] = up.PURL
 				p.renamed[in.PURL] = up.PURL
 				out.renamed++
-				release = &sbom.Release{ID: up.Distro, Version: up.Release}
 				continue
 			}
 		case advisory.Foreign:
 		}
 		kept[in.ID] = in.PURL
 	}
-	out.rest = list.Part(func(in sbom.Installed) (string, bool) {
-		purl, ok := kept[in.ID]
-		return purl, ok
-	}, release)
+	part := func(of map[string]string) *sbom.SBOM {
+		return list.Part(func(in sbom.Installed) (string, bool) {
+			purl, ok := of[in.ID]
+			return purl, ok
+		}, release)
+	}
+	if out.rest = part(kept); len(doubted) > 0 {
+		out.doubted = part(doubted)
+	}
 	return out
 }
 
-// vendorTest returns the test of membership: base for what is Docker's, "" where
-// nothing can tell, anything else for what is not.
+// originUntold is the origin of a package where nothing can tell.
+const originUntold = ""
+
+// vendorTest returns the test of membership: base for what is Docker's, [originUntold]
+// where nothing can tell, anything else for what is not.
 func (p *platform) vendorTest() func(report.Package) string {
+	always := func(origin string) func(report.Package) string {
+		return func(report.Package) string { return origin }
+	}
 	m := p.membership()
+	bill := m.BasePURLs
 	switch {
 	case m.Boundary.State == vex.Derived, m.Boundary.State == vex.Unproven:
-		if m.Boundary.State == vex.Derived && p.man != nil && m.BasePURLs == nil && len(p.ground.verified) == 0 {
+		if m.Boundary.State == vex.Derived && p.man != nil && bill == nil && len(p.ground.verified) == 0 {
 			// Layers of a base that nobody vouches for: anyone can label an image with one of
 			// its own chain IDs.
-			return func(report.Package) string { return vex.OriginUnproven }
+			return always(vex.OriginUnproven)
 		}
 		return func(pkg report.Package) string { return m.Origins([]report.Package{pkg})[0] }
-	case p.man == nil:
-		return func(report.Package) string { return "" }
+	case bill != nil: // of base-sbom, for an image that is all base
+	case p.man != nil:
+		bill = p.attestedPURLs(p.verified)
+	case m.Boundary.State == vex.WholeBase: // so the bill says, as it says what is installed
+		return always(vex.OriginBase)
+	default:
+		return always(originUntold)
 	}
-	own := vex.Membership{Boundary: vex.Boundary{State: vex.Derived}, BasePURLs: p.attestedPURLs(p.verified)}
-	if own.BasePURLs == nil {
-		return func(report.Package) string { return vex.OriginUnproven }
+	if bill == nil {
+		return always(vex.OriginUnproven)
 	}
+	own := vex.Membership{Boundary: vex.Boundary{State: vex.Derived}, BasePURLs: bill}
 	return func(pkg report.Package) string { return own.Origins([]report.Package{pkg})[0] }
 }
 
@@ -153,6 +178,15 @@ func (p *platform) advised(ctx context.Context, db *vuln.DB, list *sbom.SBOM) (*
 			return nil, err
 		}
 	}
+	if to.doubted != nil {
+		more, err := db.Match(ctx, to.doubted.Syft(), vuln.MatchOptions{Logger: p.deps.Logger})
+		if err != nil {
+			return nil, err
+		}
+		// The advisories judge these; a database that does not know them fails nothing.
+		m.Vulnerabilities = append(m.Vulnerabilities, more.Vulnerabilities...)
+		m.Notes = append(append(m.Notes, more.Problems...), more.Notes...)
+	}
 	found := feed.Match(to.vendor, list.Distro())
 	if err := db.Enrich(found.Vulnerabilities); err != nil {
 		m.Problems = append(m.Problems, fmt.Sprintf("some details of the advisories' findings could not be read: %v", err))
@@ -169,17 +203,20 @@ func (p *platform) advised(ctx context.Context, db *vuln.DB, list *sbom.SBOM) (*
 // adviseNotes sums up who judged what, and sets the state of both together.
 func (p *platform) adviseNotes(m *vuln.Matches, to routed, found advisory.Result) {
 	feed := p.inputs.advisories
-	if found.Packages > 0 {
+	if alone := found.Packages - to.unshown; alone > 0 {
 		m.Notes = append(m.Notes, fmt.Sprintf("%s judged by Docker's advisories alone (%s, %d withdrawn); no other feed was asked about them",
-			count(found.Packages, "package"), count(feed.Records(), "record"), feed.Withdrawn()))
+			count(alone, "package"), count(feed.Records(), "record"), feed.Withdrawn()))
 	}
 	if to.renamed > 0 {
 		m.Notes = append(m.Notes, fmt.Sprintf("%s named as Docker's not shown to be: judged by the distribution's data, and no VEX of Docker's is about them",
 			count(to.renamed, "package")))
 	}
 	if to.unshown > 0 {
-		m.Problems = append(m.Problems, fmt.Sprintf("%s taken for Docker's by name, and judged by its advisories alone; give base-sbom to tell them from what was added on top",
+		m.Problems = append(m.Problems, fmt.Sprintf("%s named as Docker's, and nothing shows whether they are: judged by its advisories, and by the distribution's data besides; give base-sbom to tell them from what was added on top",
 			count(to.unshown, "package")))
+	}
+	if unread := feed.Unread(); len(unread) > 0 {
+		m.Problems = append(m.Problems, "what the advisories say of ecosystems that are not known decides nothing: "+listed(unread))
 	}
 	switch {
 	case found.Undecided > 0 && m.State != report.Failed:
