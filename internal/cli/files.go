@@ -30,8 +30,8 @@ func readFile(name string) ([]byte, error) {
 	return data, nil
 }
 
-// maxFolder bounds how many files one vex folder may hold.
-const maxFolder = 10_000
+// maxFolder bounds how many files one folder may hold.
+const maxFolder = 100_000
 
 // glob finds the files that a pattern names: a file, a glob, or a folder, of which
 // every .json file counts.

@@ -29,25 +29,32 @@ func (c *checkout) read(_ context.Context, name string) ([]byte, error) {
 // pin reads the commit that the checkout is at (gitrepository-layout, "HEAD"); "" for a
 // folder that is no checkout. A worktree and a submodule keep it elsewhere, and so do
 // reftables: nothing is told then.
-func (c *checkout) pin(context.Context) (string, error) {
+func (c *checkout) pin(context.Context) (string, error) { return c.commit(), nil }
+
+// CommitOf is the commit that a folder is checked out at; "" when nothing tells it.
+func CommitOf(root string, readFile func(string) ([]byte, error)) string {
+	return (&checkout{root: root, readFile: readFile}).commit()
+}
+
+func (c *checkout) commit() string {
 	const most = 4096
 	git := filepath.Join(c.root, ".git")
 	head, err := c.readFile(filepath.Join(git, "HEAD"))
 	if err != nil || len(head) > most {
-		return "", nil
+		return ""
 	}
 	text := strings.TrimSpace(string(head))
 	if ref, ok := strings.CutPrefix(text, "ref: "); ok {
 		if !fs.ValidPath(ref) {
-			return "", nil
+			return ""
 		}
 		data, err := c.readFile(filepath.Join(git, filepath.FromSlash(ref)))
 		if err != nil {
-			return c.packedRef(git, ref), nil
+			return c.packedRef(git, ref)
 		}
 		text = strings.TrimSpace(string(data))
 	}
-	return commitID(text), nil
+	return commitID(text)
 }
 
 // packedRef finds a branch that git keeps in one file with others.

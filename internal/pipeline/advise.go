@@ -3,56 +3,13 @@ package pipeline
 import (
 	"context"
 	"fmt"
-	"slices"
 
-	"github.com/imagegate/imagegate/internal/fault"
 	"github.com/imagegate/imagegate/internal/report"
 	"github.com/imagegate/imagegate/internal/sbom"
 	"github.com/imagegate/imagegate/internal/vex"
 	"github.com/imagegate/imagegate/internal/vuln"
 	"github.com/imagegate/imagegate/internal/vuln/advisory"
 )
-
-// readAdvisories reads what the option advisories names.
-func (r *run) readAdvisories() (*advisory.Feed, error) {
-	if len(r.cfg.Advisories) == 0 || !r.want.Vulnerabilities {
-		return nil, nil
-	}
-	var sources []advisory.Source
-	for _, pattern := range r.cfg.Advisories {
-		files, err := r.readNamed("advisories", pattern)
-		if err != nil {
-			return nil, err
-		}
-		s := advisory.Source{Name: pattern}
-		for _, f := range files {
-			s.Files = append(s.Files, advisory.File{Name: f.name, Data: f.data})
-		}
-		sources = append(sources, s)
-	}
-	return advisory.Read(sources, advisory.Options{})
-}
-
-// readNamed reads the files that a pattern names. One that leads to nothing is an error.
-func (r *run) readNamed(option, pattern string) ([]vexFile, error) {
-	names, err := r.deps.Glob(pattern)
-	if err == nil && len(names) == 0 {
-		err = fmt.Errorf("nothing is there")
-	}
-	if err != nil {
-		return nil, fault.New(fault.Usage, "find what "+option+" names: "+pattern, "give a file, a folder or a glob", err)
-	}
-	slices.Sort(names)
-	out := make([]vexFile, 0, len(names))
-	for _, name := range names {
-		data, err := r.deps.ReadFile(name)
-		if err != nil {
-			return nil, fault.New(fault.Usage, "read what "+option+" names: "+name, "", err)
-		}
-		out = append(out, vexFile{name, data})
-	}
-	return out, nil
-}
 
 // routed says who judges which packages.
 type routed struct {
@@ -161,9 +118,12 @@ func (p *platform) vendorTest() func(report.Package) string {
 // advised matches the vendor's packages against its advisories, and everything else
 // against the database.
 func (p *platform) advised(ctx context.Context, db *vuln.DB, list *sbom.SBOM) (*vuln.Matches, error) {
-	feed := p.inputs.advisories
-	if feed == nil {
+	if p.inputs.advisories == nil {
 		return db.Match(ctx, list.Syft(), vuln.MatchOptions{Logger: p.deps.Logger})
+	}
+	feed, err := p.inputs.advisories.wait(ctx)
+	if err != nil {
+		return nil, err
 	}
 	select { // who is Docker's may be told by attestations
 	case <-p.settled:
@@ -191,18 +151,15 @@ func (p *platform) advised(ctx context.Context, db *vuln.DB, list *sbom.SBOM) (*
 	if err := db.Enrich(found.Vulnerabilities); err != nil {
 		m.Problems = append(m.Problems, fmt.Sprintf("some details of the advisories' findings could not be read: %v", err))
 	}
-	for _, s := range feed.Sources() {
-		p.evidence(report.Evidence{Kind: "advisories", Name: s.Name, Digest: s.Digest, Size: s.Size})
-	}
+	p.adviseSources(m, feed)
 	m.Vulnerabilities = append(m.Vulnerabilities, found.Vulnerabilities...)
 	m.Problems = append(m.Problems, found.Problems...)
-	p.adviseNotes(m, to, found)
+	p.adviseNotes(m, feed, to, found)
 	return m, nil
 }
 
 // adviseNotes sums up who judged what, and sets the state of both together.
-func (p *platform) adviseNotes(m *vuln.Matches, to routed, found advisory.Result) {
-	feed := p.inputs.advisories
+func (p *platform) adviseNotes(m *vuln.Matches, feed *advisory.Feed, to routed, found advisory.Result) {
 	if alone := found.Packages - to.unshown; alone > 0 {
 		m.Notes = append(m.Notes, fmt.Sprintf("%s judged by Docker's advisories alone (%s, %d withdrawn); no other feed was asked about them",
 			count(alone, "package"), count(feed.Records(), "record"), feed.Withdrawn()))

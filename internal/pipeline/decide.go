@@ -114,7 +114,9 @@ func (p *platform) ledger(res vex.Result, image vex.Image, opt vex.Options) {
 	canonical := (&report.Report{Vulnerabilities: res.Vulnerabilities, VEX: report.VEX{Documents: res.Documents}}).Canonical()
 	res.Vulnerabilities, res.Documents = canonical.Vulnerabilities, canonical.VEX.Documents
 	var b bytes.Buffer
-	if err := vex.NewLedger(res, image, opt).Write(&b); err != nil {
+	ledger := vex.NewLedger(res, image, opt)
+	ledger.Advisories = (&report.Report{Advisories: p.report.Advisories}).Canonical().Advisories
+	if err := ledger.Write(&b); err != nil {
 		p.warn(report.StageVEX, err.Error())
 		return
 	}

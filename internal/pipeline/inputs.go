@@ -14,7 +14,6 @@ import (
 	"github.com/imagegate/imagegate/internal/fault"
 	"github.com/imagegate/imagegate/internal/sbom"
 	"github.com/imagegate/imagegate/internal/vex"
-	"github.com/imagegate/imagegate/internal/vuln/advisory"
 )
 
 // inputs are the files that the user named, read before anything else so that a
@@ -29,7 +28,7 @@ type inputs struct {
 	vex        []vexFile
 	feeds      []*lazyFeed
 	accept     []vex.AcceptRule
-	advisories *advisory.Feed
+	advisories *lazyAdvisories
 	baseSBOM   *sbom.SBOM
 }
 

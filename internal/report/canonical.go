@@ -51,6 +51,7 @@ func (r *Report) Canonical() *Report {
 		c.Attestations[i].SignedAt = secondPtr(c.Attestations[i].SignedAt)
 	}
 	c.Database.Built = secondPtr(c.Database.Built)
+	c.Advisories = canonicalAdvisories(c.Advisories)
 	c.Vulnerabilities = canonicalVulnerabilities(c.Vulnerabilities)
 	c.VEX.Documents = sorted(c.VEX.Documents, func(a, b VEXDocument) int {
 		return cmp.Or(cmp.Compare(a.Platform, b.Platform), cmp.Compare(a.Source, b.Source), cmp.Compare(a.Digest, b.Digest),

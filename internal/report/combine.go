@@ -54,6 +54,7 @@ func Combine(reports []*Report) *Report {
 	c.Warnings = shared(c.Warnings, len(in), func(w Warning) Warning { w.Platform = ""; return w })
 	c.SBOM = combineSBOMs(in)
 	c.Database = combineDatabases(in)
+	c.Advisories = combineAdvisories(in)
 	c.Counts = CountVulnerabilities(c.Vulnerabilities)
 	c.Verdict = combineVerdicts(in)
 	return c.Canonical()

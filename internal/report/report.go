@@ -34,6 +34,7 @@ type Report struct {
 	Discovery       []Probe         `json:"discovery"`
 	Attestations    []Attestation   `json:"attestations"`
 	Database        Database        `json:"database"`
+	Advisories      []Advisories    `json:"advisories,omitempty"`
 	Vulnerabilities []Vulnerability `json:"vulnerabilities"`
 	VEX             VEX             `json:"vex"`
 	Counts          Counts          `json:"counts"`

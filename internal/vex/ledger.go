@@ -24,7 +24,10 @@ type Ledger struct {
 	Hygiene   report.VEXHygiene    `json:"hygiene"`
 	Findings  []LedgerFinding      `json:"findings"`
 	Documents []report.VEXDocument `json:"documents"`
-	Warnings  []string             `json:"warnings"`
+	// Advisories are the vendor's advisories that made findings; whoever writes the ledger
+	// adds them.
+	Advisories []report.Advisories `json:"advisories,omitempty"`
+	Warnings   []string            `json:"warnings"`
 }
 
 // LedgerImage is what the image was known by.

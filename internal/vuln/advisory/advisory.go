@@ -16,7 +16,7 @@
 // It does not know whether a package really is the vendor's: a name space is not
 // membership. The caller says which packages to look up. It knows no VEX either.
 //
-// Start reading at [Read], then [Feed.Match].
+// Start reading at [Read], then [Feed.Verify] and [Feed.Match].
 package advisory
 
 import (
@@ -56,12 +56,20 @@ func (o Options) withDefaults() Options {
 type File struct {
 	Name string
 	Data []byte
+	// Signature is the detached signature that lies beside the file; nil when none does.
+	Signature []byte
 }
 
 // Source is what the user named: a file, an archive, or the files of a folder.
 type Source struct {
 	Name  string
 	Files []File
+	// Commit is that of the vendor's repository, "" when the source is not known to be a
+	// checkout of it. An archive that git made may say it itself.
+	Commit string
+	// Signed says that every record has to have a signature: it is so of the vendor's
+	// repository, in an archive too.
+	Signed bool
 }
 
 // SourceInfo says what a source held. Digest is the SHA-256 of the only file, or of the
@@ -72,7 +80,12 @@ type SourceInfo struct {
 	Size    int64
 	Records int
 	// Other files were JSON, and no advisories: a feed's VEX documents and its index.
-	Other int
+	Other  int
+	Commit string
+	// Signed is the number of records whose signature verified, and Signers who made
+	// them. Both are set by [Feed.Verify].
+	Signed  int
+	Signers []string
 }
 
 // Feed are the advisories of all sources, ready for look-up.
@@ -83,6 +96,7 @@ type Feed struct {
 	withdrawn int
 	// unread are the ecosystems of Docker's that no order of versions is known for.
 	unread map[string]bool
+	checks []check // what [Feed.Verify] has to do
 }
 
 // key is how an advisory names a package: exactly, in letter case too.
@@ -104,10 +118,12 @@ const maxErrors = 10
 // The error is a *[fault.Error] with code Usage: a file that is no JSON (a Git LFS
 // pointer, an error page), a record that lacks what OSV requires, a source without any
 // record, a limit that was passed.
+//
+// Signatures are not looked at yet: call [Feed.Verify] before anything else.
 func Read(sources []Source, opt Options) (*Feed, error) {
-	l := &loader{opt: opt.withDefaults(), feed: &Feed{entries: map[key][]entry{}, unread: map[string]bool{}}}
-	for _, s := range sources {
-		l.source(s)
+	l := &loader{opt: opt.withDefaults(), feed: &Feed{entries: map[key][]entry{}, unread: map[string]bool{}, sources: make([]SourceInfo, len(sources))}}
+	for i, s := range sources {
+		l.source(s, &l.feed.sources[i])
 	}
 	if len(l.errs) > 0 {
 		if l.more > 0 {
@@ -150,8 +166,8 @@ func (l *loader) fail(err error) {
 	l.errs = append(l.errs, err)
 }
 
-func (l *loader) source(s Source) {
-	info := SourceInfo{Name: s.Name}
+func (l *loader) source(s Source, info *SourceInfo) {
+	info.Name, info.Commit = s.Name, s.Commit
 	before, sum := len(l.errs)+l.more, sha256.New()
 	for _, f := range s.Files {
 		info.Size += int64(len(f.Data))
@@ -160,7 +176,7 @@ func (l *loader) source(s Source) {
 			info.Digest = "sha256:" + hex.EncodeToString(digest[:])
 		}
 		fmt.Fprintf(sum, "%x  %s\n", digest, f.Name)
-		l.file(f, &info)
+		l.file(f, s.Signed, info)
 	}
 	if info.Digest == "" {
 		info.Digest = "sha256:" + hex.EncodeToString(sum.Sum(nil))
@@ -168,22 +184,26 @@ func (l *loader) source(s Source) {
 	if info.Records == 0 && before == len(l.errs)+l.more {
 		l.fail(fmt.Errorf("%s holds no OSV record", s.Name))
 	}
-	l.feed.sources = append(l.feed.sources, info)
 }
 
-// file reads one file, or each of an archive.
-func (l *loader) file(f File, info *SourceInfo) {
+// file reads one file, or each of an archive. A signature beside the archive is one for
+// all of them.
+func (l *loader) file(f File, signed bool, info *SourceInfo) {
 	if isArchive(f.Data) {
-		if err := l.archive(f, info); err != nil {
+		before := info.Records
+		if err := l.archive(f, signed, info); err != nil {
 			l.fail(fmt.Errorf("archive %s: %w", f.Name, err))
+		}
+		if f.Signature != nil {
+			l.feed.checks = append(l.feed.checks, check{File: f, info: info, records: info.Records - before})
 		}
 		return
 	}
-	if err := l.count(int64(len(f.Data))); err != nil {
+	if err := l.count(int64(len(f.Data) + len(f.Signature))); err != nil {
 		l.fail(fmt.Errorf("%s: %w", f.Name, err))
 		return
 	}
-	l.document(f, info)
+	l.document(f, signed, info)
 }
 
 // count adds a file to what was read.
@@ -201,18 +221,25 @@ func (l *loader) count(size int64) error {
 	return nil
 }
 
-func (l *loader) document(f File, info *SourceInfo) {
+// document reads one file. Whatever is signed is verified, also what is no record: it
+// may have been one.
+func (l *loader) document(f File, signed bool, info *SourceInfo) {
 	r, err := parse(f.Data)
-	switch {
-	case err != nil:
+	if err != nil {
 		l.fail(fmt.Errorf("%s: %w", f.Name, err))
 		return
-	case r == nil:
-		info.Other++
-		return
 	}
-	info.Records++
-	l.feed.add(r)
+	c := check{File: f, info: info}
+	if r == nil {
+		info.Other++
+	} else {
+		info.Records++
+		c.records = 1
+		l.feed.add(r)
+	}
+	if f.Signature != nil || signed && r != nil {
+		l.feed.checks = append(l.feed.checks, c)
+	}
 }
 
 func (f *Feed) add(r *record) {

@@ -1,0 +1,162 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/imagegate/imagegate/internal/fault"
+	"github.com/imagegate/imagegate/internal/feed"
+	"github.com/imagegate/imagegate/internal/report"
+	"github.com/imagegate/imagegate/internal/vuln"
+	"github.com/imagegate/imagegate/internal/vuln/advisory"
+)
+
+// lazyAdvisories are advisories whose signatures are verified in the background from the
+// start of the run. Nil means that there are none.
+type lazyAdvisories struct {
+	feed *advisory.Feed
+	done chan struct{}
+	err  error
+}
+
+// verify starts to verify, by the keys that sign for the vendor's images and by those of
+// the user. The advisories are Docker's whatever image is gated, so its row decides.
+func (l *lazyAdvisories) verify(ctx context.Context, r *run, in *inputs) {
+	if l == nil {
+		return
+	}
+	opt := in.attestOptions(r.cfg, r.deps)
+	row, _ := opt.Table.For(dhiRegistry+"advisories", true)
+	opt.Keys, opt.Identities = slices.Concat(opt.Keys, row.Keys), slices.Concat(opt.Identities, row.Identities)
+	go func() {
+		defer close(l.done)
+		defer r.timings.start("advisories", "")()
+		l.err = l.feed.Verify(ctx, func(ctx context.Context, f advisory.File) (string, error) {
+			signed, err := checkSigned(ctx, f.Name, f.Data, f.Signature, opt)
+			return signed.signer, err
+		})
+	}()
+}
+
+// wait returns the advisories once their signatures are known to be good. The error has
+// code Unavailable.
+func (l *lazyAdvisories) wait(ctx context.Context) (*advisory.Feed, error) {
+	select {
+	case <-l.done:
+		return l.feed, l.err
+	case <-ctx.Done():
+		return nil, fmt.Errorf("wait for the advisories: %w", context.Cause(ctx))
+	}
+}
+
+// readAdvisories reads what the option advisories names; nil when it names nothing.
+func (r *run) readAdvisories() (*lazyAdvisories, error) {
+	if len(r.cfg.Advisories) == 0 || !r.want.Vulnerabilities {
+		return nil, nil
+	}
+	var sources []advisory.Source
+	for _, pattern := range r.cfg.Advisories {
+		s, err := r.advisorySource(pattern)
+		if err != nil {
+			return nil, err
+		}
+		sources = append(sources, s)
+	}
+	f, err := advisory.Read(sources, advisory.Options{})
+	if err != nil {
+		return nil, err
+	}
+	return &lazyAdvisories{feed: f, done: make(chan struct{})}, nil
+}
+
+// advisorySource reads one source, with the signatures beside its files. A checkout of
+// the vendor's repository is read by its folder osv alone, since it has examples for
+// scanners too, and there every record has to be signed. Anything else counts on the
+// user's word, and signatures that lie there have to be good.
+func (r *run) advisorySource(pattern string) (advisory.Source, error) {
+	s := advisory.Source{Name: pattern, Commit: feed.CommitOf(pattern, r.deps.ReadFile)}
+	there := func(name string) bool {
+		names, err := r.deps.Glob(filepath.Join(pattern, name))
+		return err == nil && len(names) > 0
+	}
+	read := pattern
+	switch s.Signed = r.isCheckout(pattern); {
+	case there("osv") && (s.Signed || there("vex")):
+		read = filepath.Join(pattern, "osv")
+	case s.Signed: // a repository of the user's own
+		s.Signed = false
+	default:
+		s.Commit = feed.CommitOf(filepath.Dir(filepath.Clean(pattern)), r.deps.ReadFile)
+	}
+	files, err := r.readNamed("advisories", read)
+	if err != nil {
+		return s, err
+	}
+	for _, f := range files {
+		sig, err := r.deps.ReadFile(f.name + sigSuffix)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return s, fault.New(fault.Usage, "read the signature "+f.name+sigSuffix, "", err)
+		}
+		s.Files = append(s.Files, advisory.File{Name: f.name, Data: f.data, Signature: sig})
+	}
+	return s, nil
+}
+
+// sigSuffix is what the name of a detached signature ends with, beside the file's own.
+const sigSuffix = ".sig"
+
+// isCheckout reports whether git keeps a folder; in a worktree .git is a file.
+func (r *run) isCheckout(folder string) bool {
+	git := filepath.Join(folder, ".git")
+	if _, err := r.deps.ReadFile(filepath.Join(git, "HEAD")); err == nil {
+		return true
+	}
+	_, err := r.deps.ReadFile(git)
+	return err == nil
+}
+
+// readNamed reads the files that a pattern names. One that leads to nothing is an error.
+func (r *run) readNamed(option, pattern string) ([]vexFile, error) {
+	names, err := r.deps.Glob(pattern)
+	if err == nil && len(names) == 0 {
+		err = fmt.Errorf("nothing is there")
+	}
+	if err != nil {
+		return nil, fault.New(fault.Usage, "find what "+option+" names: "+pattern, "give a file, a folder or a glob", err)
+	}
+	slices.Sort(names)
+	out := make([]vexFile, 0, len(names))
+	for _, name := range names {
+		data, err := r.deps.ReadFile(name)
+		if err != nil {
+			return nil, fault.New(fault.Usage, "read what "+option+" names: "+name, "", err)
+		}
+		out = append(out, vexFile{name, data})
+	}
+	return out, nil
+}
+
+// adviseSources records what the packages were judged by, and on whose word.
+func (p *platform) adviseSources(m *vuln.Matches, f *advisory.Feed) {
+	for _, s := range f.Sources() {
+		name := s.Name
+		if s.Commit != "" {
+			name += "@" + s.Commit
+		}
+		p.evidence(report.Evidence{Kind: "advisories", Name: name, Digest: s.Digest, Size: s.Size})
+		p.report.Advisories = append(p.report.Advisories, report.Advisories{
+			Name: s.Name, Digest: s.Digest, Commit: s.Commit, Records: s.Records, Signed: s.Signed, Signers: append([]string{}, s.Signers...),
+		})
+		if s.Signed > 0 {
+			m.Notes = append(m.Notes, fmt.Sprintf("%d of %s in %s signed by %s", s.Signed, count(s.Records, "advisory record"), name, strings.Join(s.Signers, ", ")))
+		}
+		if rest := s.Records - s.Signed; rest > 0 {
+			m.Notes = append(m.Notes, fmt.Sprintf("%s in %s taken on your word: no signature lies beside them", count(rest, "advisory record"), name))
+		}
+	}
+}
