@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/imagegate/imagegate/internal/attest/trust"
 	"github.com/imagegate/imagegate/internal/fault"
 	"github.com/imagegate/imagegate/internal/feed"
 	"github.com/imagegate/imagegate/internal/report"
@@ -36,6 +37,14 @@ func (l *lazyAdvisories) verify(ctx context.Context, r *run, in *inputs) {
 	go func() {
 		defer close(l.done)
 		defer r.timings.start("advisories", "")()
+		if len(opt.Roots) == 0 { // parsed once, and not for each of thousands of records
+			root, err := trust.Embedded()
+			if err != nil {
+				l.err = fault.New(fault.Internal, "verify the advisories' signatures", "", err)
+				return
+			}
+			opt.Roots = []*trust.Root{root}
+		}
 		l.err = l.feed.Verify(ctx, func(ctx context.Context, f advisory.File) (string, error) {
 			signed, err := checkSigned(ctx, f.Name, f.Data, f.Signature, opt)
 			return signed.signer, err

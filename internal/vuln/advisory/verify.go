@@ -12,7 +12,8 @@ import (
 	"github.com/imagegate/imagegate/internal/fault"
 )
 
-// Verifier verifies the detached signature of a file and says who made it.
+// Verifier verifies the detached signature of a file and says who made it. Its error
+// names the file.
 type Verifier func(ctx context.Context, f File) (signer string, err error)
 
 // check is a file whose signature is to be verified, and how many records it holds.
@@ -37,7 +38,7 @@ func (f *Feed) Verify(ctx context.Context, verify Verifier) error {
 	for i, c := range f.checks {
 		group.Go(func() error {
 			if c.Signature == nil {
-				errs[i] = errUnsigned
+				errs[i] = fmt.Errorf("%s: %w", c.Name, errUnsigned)
 			} else {
 				signers[i], errs[i] = verify(ctx, c.File)
 			}
@@ -51,7 +52,7 @@ func (f *Feed) Verify(ctx context.Context, verify Verifier) error {
 	var wrong []error
 	for i, c := range f.checks {
 		if errs[i] != nil {
-			wrong = append(wrong, fmt.Errorf("%s: %w", c.Name, errs[i]))
+			wrong = append(wrong, errs[i])
 			continue
 		}
 		c.info.Signed += c.records
