@@ -72,13 +72,14 @@ func (w *world) pushTo(repository string, img testkit.Image) (string, *testkit.B
 }
 
 // provenance names materials as BuildKit does.
-func provenance(uri string) testkit.Attestation {
+func provenance(uris ...string) testkit.Attestation {
+	dependencies := []any{map[string]any{"uri": "https://github.com/team/app", "digest": map[string]any{"sha1": "00"}}}
+	for _, uri := range uris {
+		dependencies = append(dependencies, map[string]any{"uri": uri})
+	}
 	return testkit.Attestation{PredicateType: testkit.PredicateProvenance, Predicate: map[string]any{
-		"buildDefinition": map[string]any{"resolvedDependencies": []any{
-			map[string]any{"uri": "https://github.com/team/app", "digest": map[string]any{"sha1": "00"}},
-			map[string]any{"uri": uri},
-		}},
-		"runDetails": map[string]any{},
+		"buildDefinition": map[string]any{"resolvedDependencies": dependencies},
+		"runDetails":      map[string]any{},
 	}}
 }
 
@@ -113,7 +114,7 @@ func TestDerivedImage(t *testing.T) {
 		layers     []testkit.Layer
 		baseLayers int
 		chain      string
-		named      string // what provenance names: base, other, or nothing
+		named      string // what provenance names: base, other, both, or nothing
 		provenance []testkit.Mutator
 		flags      func(base string) []string
 	}
@@ -149,6 +150,22 @@ func TestDerivedImage(t *testing.T) {
 		{"file_of_the_base_is_replaced", with(func(s *setting) {
 			s.layers = append(baseLayers(), topLayer(testkit.File{Path: "usr/lib/libc.so.6", Content: []byte("another library")}))
 		}), report.Open, report.Open, "app", "app", "derived", ""},
+		{"file_of_the_base_is_replaced_and_the_bill_has_it", with(func(s *setting) {
+			s.base = append(s.base, spdxOf(libc6))
+			s.layers = append(baseLayers(), topLayer(testkit.File{Path: "usr/lib/libc.so.6", Content: []byte("another library")}))
+		}), report.Open, report.Open, "unproven", "app", "derived", ""},
+		{"bases_bill_has_another_version", with(func(s *setting) {
+			s.base = append(s.base, spdxOf(strings.Replace(libc6, "deb12u7", "deb12u6", 1)))
+		}), report.Open, report.Open, "unproven", "app", "derived", ""},
+		{"bases_bill_says_nothing_of_the_architecture", with(func(s *setting) {
+			s.base = append(s.base, spdxOf("pkg:deb/debian/libc6@2.36-9%2Bdeb12u7?os_distro=bookworm&os_name=debian&os_version=12"))
+		}), report.Suppressed, report.Open, "base", "app", "derived", ""},
+		{"provenance_names_several_stages", with(func(s *setting) { s.named = "both" }), report.Suppressed, report.Open, "base", "app", "derived", "2 of its 2"},
+		{"user_names_an_image_of_another_platform", with(func(s *setting) {
+			s.named, s.flags = "", func(base string) []string {
+				return []string{"--base", strings.Replace(base, "dhi/base", "dhi/arm", 1)}
+			}
+		}), report.Open, report.Open, "base", "app", "derived", "linux/amd64"},
 		{"squashed", with(func(s *setting) {
 			var one testkit.Layer
 			for _, l := range append(baseLayers()[:1], testkit.Layer{Files: append(baseLayers()[1].Files[:1], topLayer().Files...)}) {
@@ -165,8 +182,14 @@ func TestDerivedImage(t *testing.T) {
 			other := w.hardened(vexAbout(source))
 			other.Platforms[0].Layers[0].Files = append(other.Platforms[0].Layers[0].Files, testkit.File{Path: "etc/other", Content: []byte("x")})
 			_, otherBuilt := w.pushTo("dhi/other", other)
+			arm := w.hardened(vexAbout(source))
+			arm.Platforms[0].Platform.Architecture = "arm64"
+			w.pushTo("dhi/arm", arm)
 			var own []testkit.Attestation
 			switch tt.named {
+			case "both":
+				own = append(own, provenance("pkg:docker/"+strings.Replace(baseRef, "dhi/base", "dhi/other", 1)+"@1.0?digest="+otherBuilt.Root.Digest().String(),
+					"pkg:docker/"+baseRef+"@1.0?digest="+base.Root.Digest().String()))
 			case "base":
 				own = append(own, provenance("pkg:docker/"+baseRef+"@1.0?digest="+base.Root.Digest().String()+"&platform=linux%2Famd64").With(tt.provenance...))
 			case "other":

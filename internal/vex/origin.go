@@ -95,8 +95,8 @@ type Membership struct {
 // OriginApp, OriginUnproven, or "" when the image is not built on another. With a
 // verified SBOM of the base, it is the base's when name and exact version are in it, and
 // release and architecture as far as the SBOM states them; else when all its files are in
-// the base's layers. A package of the base with files changed on top is not the base's
-// any more: unproven.
+// the base's layers. Where SBOM and layers disagree, as for a package of the base with
+// files changed on top, nothing is proven.
 func (m Membership) Origins(packages []report.Package) []string {
 	out := make([]string, len(packages))
 	switch m.Boundary.State {
@@ -121,15 +121,21 @@ func (m Membership) Origins(packages []report.Package) []string {
 	}
 	for i, p := range packages {
 		key, ok := memberOf(p.PURL)
-		switch {
-		case m.BasePURLs == nil || !ok:
+		if m.BasePURLs == nil || !ok {
 			out[i] = m.byLayers(p, inBase)
-		case !slices.ContainsFunc(base[key.nameVersion], key.isIn):
-			out[i] = OriginApp
-		case m.changed(p, inBase):
+			continue
+		}
+		below, above := 0, 0
+		if len(inBase) > 0 { // else no layer tells where the base ends
+			below, above = m.filesOf(p, inBase)
+		}
+		switch listed := slices.ContainsFunc(base[key.nameVersion], key.isIn); {
+		case listed && above == 0:
+			out[i] = OriginBase
+		case listed, below > 0 && above == 0:
 			out[i] = OriginUnproven
 		default:
-			out[i] = OriginBase
+			out[i] = OriginApp
 		}
 	}
 	return out
@@ -148,13 +154,6 @@ func (m Membership) filesOf(p report.Package, inBase map[string]bool) (below, ab
 		}
 	}
 	return below, above
-}
-
-// changed reports whether files of the package are known to come from above the base.
-// Without a boundary among the layers nothing is known of that.
-func (m Membership) changed(p report.Package, inBase map[string]bool) bool {
-	_, above := m.filesOf(p, inBase)
-	return above > 0 && len(inBase) > 0
 }
 
 func (m Membership) byLayers(p report.Package, inBase map[string]bool) string {

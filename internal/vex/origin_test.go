@@ -68,8 +68,9 @@ func TestOrigins(t *testing.T) {
 		{Name: "d"},
 		{Name: "e", PURL: "pkg:apk/dhi/e@1-r0?arch=aarch64&distro=dhi-3.24"},
 		{Name: "f", PURL: "pkg:apk/dhi/f@1-r0?arch=aarch64&distro=dhi-3.24"},
+		{Name: "g", PURL: "pkg:apk/dhi/g@1-r0?arch=aarch64&distro=dhi-3.24"},
 	}
-	layers := map[string][]string{"a": {layer(1), layer(2)}, "b": {layer(3)}, "c": {layer(1), layer(3)}, "e": {layer(2)}, "f": {layer(2), layer(3)}}
+	layers := map[string][]string{"a": {layer(1), layer(2)}, "b": {layer(3)}, "c": {layer(1), layer(3)}, "e": {layer(2)}, "f": {layer(2), layer(3)}, "g": {layer(2)}}
 	byLayer := Membership{Boundary: derived, DiffIDs: ids, FileLayers: func(p report.Package) []string { return layers[p.Name] }}
 	bySBOM := byLayer
 	bySBOM.BasePURLs = []string{"pkg:apk/alpine/a@1-r0?os_name=alpine&os_version=3.24&arch=amd64", "pkg:apk/alpine/b@1-r1?arch=x86_64&distro=alpine-3.24",
@@ -85,12 +86,12 @@ func TestOrigins(t *testing.T) {
 		m    Membership
 		want []string
 	}{
-		{"by_layers", byLayer, []string{OriginBase, OriginApp, OriginUnproven, OriginUnproven, OriginBase, OriginUnproven}},
-		{"by_sbom", bySBOM, []string{OriginBase, OriginApp, OriginApp, OriginUnproven, OriginBase, OriginUnproven}},
-		{"by_sbom_alone", billOnly, []string{OriginBase, OriginApp, OriginApp, OriginUnproven, OriginBase, OriginBase}},
-		{"nothing_known_of_files", blind, []string{OriginUnproven, OriginUnproven, OriginUnproven, OriginUnproven, OriginUnproven, OriginUnproven}},
-		{"squashed", squashed, []string{OriginUnproven, OriginUnproven, OriginUnproven, OriginUnproven, OriginUnproven, OriginUnproven}},
-		{"the_base_itself", whole, []string{"", "", "", "", "", ""}},
+		{"by_layers", byLayer, []string{OriginBase, OriginApp, OriginUnproven, OriginUnproven, OriginBase, OriginUnproven, OriginBase}},
+		{"by_sbom", bySBOM, []string{OriginBase, OriginApp, OriginApp, OriginUnproven, OriginBase, OriginUnproven, OriginUnproven}},
+		{"by_sbom_alone", billOnly, []string{OriginBase, OriginApp, OriginApp, OriginUnproven, OriginBase, OriginBase, OriginApp}},
+		{"nothing_known_of_files", blind, []string{OriginUnproven, OriginUnproven, OriginUnproven, OriginUnproven, OriginUnproven, OriginUnproven, OriginUnproven}},
+		{"squashed", squashed, []string{OriginUnproven, OriginUnproven, OriginUnproven, OriginUnproven, OriginUnproven, OriginUnproven, OriginUnproven}},
+		{"the_base_itself", whole, []string{"", "", "", "", "", "", ""}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			if diff := cmp.Diff(tt.want, tt.m.Origins(pkgs)); diff != "" {
