@@ -37,27 +37,45 @@ func kind(data []byte) string {
 // unpacking is an archive while it is read.
 type unpacking struct {
 	*loader
-	archive string
-	files   []File
+	data  []byte
+	files []File
 	// signatures are those in the archive, by the name of the file that they are for.
 	signatures map[string][]byte
 	// commit is what git wrote into an archive of a repository; "" when nothing did.
 	commit string
 }
 
+// visit is called with each entry of an archive that may matter. The size is what the
+// archive states: a claim.
+type visit func(name string, size int64, in io.Reader) error
+
 // archive reads the .json files of an archive, with the signatures that lie beside them
-// in it. Nothing is written to disk, so the names in it only serve to tell which file is
-// meant, and which belong to the folder osv of the vendor's repository.
+// in it. Of the vendor's repository only the folder osv counts: there lie examples for
+// scanners too. So the names are looked at first. Nothing is written to disk, and the
+// names serve for nothing else.
 func (l *loader) archive(f File, signed bool, info *SourceInfo) error {
-	u := &unpacking{loader: l, archive: f.Name, signatures: map[string][]byte{}}
-	if err := u.read(f.Data); err != nil {
+	u := &unpacking{loader: l, data: f.Data, signatures: map[string][]byte{}}
+	var osv, vex bool
+	if err := u.walk(func(name string, _ int64, _ io.Reader) error {
+		osv, vex = osv || within(name, "osv"), vex || within(name, "vex")
+		return nil
+	}); err != nil {
+		return err
+	}
+	repository := osv && (vex || u.commit != "")
+	if err := u.walk(func(name string, size int64, in io.Reader) error {
+		if repository && !within(name, "osv") {
+			return nil
+		}
+		return u.entry(name, size, in)
+	}); err != nil {
 		return err
 	}
 	if info.Commit == "" {
 		info.Commit = u.commit
 	}
 	signed = (signed || u.commit != "") && f.Signature == nil
-	for _, d := range u.ofRepository() {
+	for _, d := range u.files {
 		d.Signature = u.signatures[d.Name]
 		d.Name = f.Name + "!" + d.Name
 		l.document(d, signed, info)
@@ -65,11 +83,11 @@ func (l *loader) archive(f File, signed bool, info *SourceInfo) error {
 	return nil
 }
 
-func (u *unpacking) read(data []byte) error {
-	var in io.Reader = bytes.NewReader(data)
-	switch kind(data) {
+func (u *unpacking) walk(each visit) error {
+	var in io.Reader = bytes.NewReader(u.data)
+	switch kind(u.data) {
 	case "zip":
-		return u.zip(data)
+		return u.walkZip(each)
 	case "gzip":
 		z, err := gzip.NewReader(in)
 		if err != nil {
@@ -105,14 +123,14 @@ func (u *unpacking) read(data []byte) error {
 		if h.Typeflag != tar.TypeReg || !wanted(h.Name) {
 			continue
 		}
-		if err := u.entry(h.Name, h.Size, t); err != nil {
+		if err := each(h.Name, h.Size, t); err != nil {
 			return err
 		}
 	}
 }
 
-func (u *unpacking) zip(data []byte) error {
-	z, err := zip.NewReader(bytes.NewReader(data), int64(len(data)))
+func (u *unpacking) walkZip(each visit) error {
+	z, err := zip.NewReader(bytes.NewReader(u.data), int64(len(u.data)))
 	if err != nil {
 		return err
 	}
@@ -128,7 +146,7 @@ func (u *unpacking) zip(data []byte) error {
 		if err != nil {
 			return err
 		}
-		err = u.entry(e.Name, int64(min(e.UncompressedSize64, 1<<62)), in)
+		err = each(e.Name, int64(min(e.UncompressedSize64, 1<<62)), in)
 		if err := errors.Join(err, in.Close()); err != nil {
 			return err
 		}
@@ -166,23 +184,11 @@ func (u *unpacking) entry(name string, size int64, in io.Reader) error {
 	return nil
 }
 
-// ofRepository are the files of the folder osv, when the archive is one of the vendor's
-// repository: there lie examples for scanners too, and they are no advisories.
-func (u *unpacking) ofRepository() []File {
-	inside := func(folder string) []File {
-		var out []File
-		for _, f := range u.files {
-			parts := strings.Split(path.Clean(f.Name), "/")
-			if len(parts) > 1 && parts[0] == folder || len(parts) > 2 && parts[1] == folder {
-				out = append(out, f)
-			}
-		}
-		return out
-	}
-	if osv := inside("osv"); len(osv) > 0 && (u.commit != "" || len(inside("vex")) > 0) {
-		return osv
-	}
-	return u.files
+// within reports whether a file lies in a folder at the top, or below the one folder that
+// archives of repositories have there.
+func within(name, folder string) bool {
+	parts := strings.Split(path.Clean(name), "/")
+	return len(parts) > 1 && parts[0] == folder || len(parts) > 2 && parts[1] == folder
 }
 
 // commitID is text when it is the name of a commit (SHA-1 or SHA-256, in hex), else "".
