@@ -4,6 +4,8 @@ import (
 	"archive/tar"
 	"bytes"
 	"maps"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"slices"
@@ -140,6 +142,35 @@ func TestSignedAdvisories(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestAdvisoriesFromAServer: an archive may be a URL. A server that does not have it decides
+// nothing.
+func TestAdvisoriesFromAServer(t *testing.T) {
+	const commit, at = "00076d17aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "osv/jq/jq.json"
+	w, affected := advisoryWorld(t)
+	packed := tarOf(t, commit, map[string][]byte{at: affected, at + ".sig": sigstoreBundle(t, w.key, affected)})
+	server := httptest.NewServer(http.HandlerFunc(func(to http.ResponseWriter, req *http.Request) {
+		if req.URL.Path != "/advisories.tar" {
+			http.NotFound(to, req)
+			return
+		}
+		_, _ = to.Write(packed)
+	}))
+	defer server.Close()
+	gate := func(location string) (fault.Code, *report.Report, string) {
+		_ = os.RemoveAll(w.path("report"))
+		code, stdout, stderr := w.run(append([]string{"verify", "sbom:" + w.path("sbom.json"), "--base-sbom", w.path("sbom.json"), "--advisories", location,
+			"--key", w.path("key.pem"), "--require", "none", "--report-dir", w.path("report")}, w.dbFlags...)...)
+		return code, w.report(), stdout + stderr
+	}
+	_, r, text := gate(server.URL + "/advisories.tar")
+	if r == nil || len(r.Advisories) != 1 || r.Advisories[0].Signed != 1 || r.Advisories[0].Commit != commit {
+		t.Fatalf("%s", text)
+	}
+	finding(t, r, "DHI-CVE-2026-1111-jq")
+	code, r, text := gate(server.URL + "/none.tar")
+	must(t, code, r, text, fault.Unavailable, report.Error)
 }
 
 // tarOf packs files below a folder, as git does when a commit is given.

@@ -7,7 +7,7 @@
 // bounded, and no path leads out of the repository. It verifies no signature and reads
 // no document: the bytes it hands out are nobody's word yet.
 //
-// Start reading at [Open].
+// Start reading at [Open]; [Download] takes the repository as a whole.
 package feed
 
 import (

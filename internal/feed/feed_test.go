@@ -59,6 +59,10 @@ func (h *hub) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		_, _ = w.Write(references())
 		return
 	}
+	if req.Host == "github.com" && req.URL.Path == "/vendor/advisories/archive/"+commit+".tar.gz" {
+		http.Redirect(w, req, "https://codeload.github.com/vendor/advisories/"+commit+"/archive", http.StatusFound)
+		return
+	}
 	name, ok := strings.CutPrefix(req.URL.Path, "/vendor/advisories/"+commit+"/")
 	text, known := h.files[name]
 	if !ok || !known {

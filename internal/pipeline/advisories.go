@@ -9,47 +9,77 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/imagegate/imagegate/internal/attest"
 	"github.com/imagegate/imagegate/internal/attest/trust"
 	"github.com/imagegate/imagegate/internal/fault"
 	"github.com/imagegate/imagegate/internal/feed"
+	"github.com/imagegate/imagegate/internal/fetch"
 	"github.com/imagegate/imagegate/internal/report"
 	"github.com/imagegate/imagegate/internal/vuln"
 	"github.com/imagegate/imagegate/internal/vuln/advisory"
 )
 
-// lazyAdvisories are advisories whose signatures are verified in the background from the
-// start of the run. Nil means that there are none.
+// lazyAdvisories are advisories that are downloaded, and whose signatures are verified, in
+// the background from the start of the run. Nil means that there are none.
 type lazyAdvisories struct {
 	feed *advisory.Feed
-	done chan struct{}
-	err  error
+	// remote has the places in sources of those that are URLs; feed is nil until they are
+	// downloaded.
+	sources []advisory.Source
+	remote  []int
+	done    chan struct{}
+	err     error
 }
 
-// verify starts to verify, by the keys that sign for the vendor's images and by those of
-// the user. The advisories are Docker's whatever image is gated, so its row decides.
-func (l *lazyAdvisories) verify(ctx context.Context, r *run, in *inputs) {
+// start downloads and verifies, by the keys that sign for the vendor's images and by those
+// of the user. The advisories are Docker's whatever image is gated, so its row decides.
+func (l *lazyAdvisories) start(ctx context.Context, r *run, in *inputs) {
 	if l == nil {
 		return
 	}
 	opt := in.attestOptions(r.cfg, r.deps)
 	row, _ := opt.Table.For(dhiRegistry+"advisories", true)
 	opt.Keys, opt.Identities = slices.Concat(opt.Keys, row.Keys), slices.Concat(opt.Identities, row.Identities)
+	client := r.webClient(in)
 	go func() {
 		defer close(l.done)
 		defer r.timings.start("advisories", "")()
-		if len(opt.Roots) == 0 { // parsed once, and not for each of thousands of records
-			root, err := trust.Embedded()
-			if err != nil {
-				l.err = fault.New(fault.Internal, "verify the advisories' signatures", "", err)
-				return
-			}
-			opt.Roots = []*trust.Root{root}
+		if l.err = l.download(ctx, client); l.err == nil {
+			l.err = l.verify(ctx, opt)
 		}
-		l.err = l.feed.Verify(ctx, func(ctx context.Context, f advisory.File) (string, error) {
-			signed, err := checkSigned(ctx, f.Name, f.Data, f.Signature, opt)
-			return signed.signer, err
-		})
 	}()
+}
+
+// download fetches the sources that are URLs and reads all.
+func (l *lazyAdvisories) download(ctx context.Context, client *fetch.Client) (err error) {
+	if len(l.remote) == 0 {
+		return nil
+	}
+	for _, i := range l.remote {
+		archive, err := feed.Download(ctx, l.sources[i].Name, feed.Options{Client: client})
+		if err != nil {
+			return err
+		}
+		l.sources[i] = advisory.Source{Name: archive.Name, Commit: archive.Commit, Signed: archive.Commit != "",
+			Files: []advisory.File{{Name: archive.Name, Data: archive.Data}}}
+	}
+	l.feed, err = advisory.Read(l.sources, advisory.Options{})
+	l.sources = nil
+	return err
+}
+
+func (l *lazyAdvisories) verify(ctx context.Context, opt attest.Options) error {
+	if len(opt.Roots) == 0 { // parsed once, and not for each of thousands of records
+		root, err := trust.Embedded()
+		if err != nil {
+			return fault.New(fault.Internal, "verify the advisories' signatures", "", err)
+		}
+		opt.Roots = []*trust.Root{root}
+	}
+	return l.feed.Verify(ctx, func(ctx context.Context, f advisory.File) (string, error) {
+		signed, err := checkSigned(ctx, f.Name, f.Data, f.Signature, opt)
+		return signed.signer, err
+	})
 }
 
 // wait returns the advisories once their signatures are known to be good. The error has
@@ -59,7 +89,7 @@ func (l *lazyAdvisories) wait(ctx context.Context) (*advisory.Feed, error) {
 	case <-l.done:
 		return l.feed, l.err
 	case <-ctx.Done():
-		return nil, fmt.Errorf("wait for the advisories: %w", context.Cause(ctx))
+		return nil, fault.New(fault.Unavailable, "read the advisories", "raise timeout, or give a checkout of them", context.Cause(ctx))
 	}
 }
 
@@ -68,19 +98,27 @@ func (r *run) readAdvisories() (*lazyAdvisories, error) {
 	if len(r.cfg.Advisories) == 0 || !r.want.Vulnerabilities {
 		return nil, nil
 	}
-	var sources []advisory.Source
-	for _, pattern := range r.cfg.Advisories {
+	l := &lazyAdvisories{done: make(chan struct{})}
+	for i, pattern := range r.cfg.Advisories {
+		if strings.Contains(pattern, "://") {
+			l.sources, l.remote = append(l.sources, advisory.Source{Name: pattern}), append(l.remote, i)
+			continue
+		}
 		s, err := r.advisorySource(pattern)
 		if err != nil {
 			return nil, err
 		}
-		sources = append(sources, s)
+		l.sources = append(l.sources, s)
 	}
-	f, err := advisory.Read(sources, advisory.Options{})
-	if err != nil {
+	if len(l.remote) > 0 {
+		return l, nil
+	}
+	var err error
+	if l.feed, err = advisory.Read(l.sources, advisory.Options{}); err != nil {
 		return nil, err
 	}
-	return &lazyAdvisories{feed: f, done: make(chan struct{})}, nil
+	l.sources = nil
+	return l, nil
 }
 
 // advisorySource reads one source, with the signatures beside its files. A checkout of

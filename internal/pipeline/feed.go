@@ -47,7 +47,7 @@ func (r *run) openFeeds(in *inputs) ([]*lazyFeed, error) {
 	if !r.want.VEX || r.cfg.VEXPolicy == config.VEXOff {
 		return nil, nil
 	}
-	client := fetch.New(fetch.Options{RootCAs: in.roots, UserAgent: r.deps.Tool.Name + "/" + r.deps.Tool.Version, Logger: r.deps.Logger})
+	client := r.webClient(in)
 	out := make([]*lazyFeed, 0, len(r.cfg.VEXFeeds))
 	for _, location := range r.cfg.VEXFeeds {
 		f, err := feed.Open(location, feed.Options{ReadFile: r.deps.ReadFile, Client: client})
@@ -57,6 +57,11 @@ func (r *run) openFeeds(in *inputs) ([]*lazyFeed, error) {
 		out = append(out, &lazyFeed{Feed: f, done: make(chan struct{})})
 	}
 	return out, nil
+}
+
+// webClient downloads from servers that are no registry.
+func (r *run) webClient(in *inputs) *fetch.Client {
+	return fetch.New(fetch.Options{RootCAs: in.roots, UserAgent: r.deps.Tool.Name + "/" + r.deps.Tool.Version, Logger: r.deps.Logger})
 }
 
 // pin starts to read commit and index.

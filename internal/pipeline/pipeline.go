@@ -165,7 +165,7 @@ func (r *run) all(ctx context.Context) (*Result, error) {
 	for _, f := range inputs.feeds {
 		f.pin(ctx)
 	}
-	inputs.advisories.verify(ctx, r, inputs)
+	inputs.advisories.start(ctx, r, inputs)
 	if strings.HasPrefix(r.cfg.Image, documentPrefix) {
 		return r.document(ctx, inputs)
 	}

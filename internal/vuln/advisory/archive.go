@@ -4,6 +4,7 @@ import (
 	"archive/tar"
 	"archive/zip"
 	"bytes"
+	"cmp"
 	"compress/gzip"
 	"errors"
 	"fmt"
@@ -71,9 +72,10 @@ func (l *loader) archive(f File, signed bool, info *SourceInfo) error {
 	}); err != nil {
 		return err
 	}
-	if info.Commit == "" {
-		info.Commit = u.commit
+	if info.Commit != "" && u.commit != "" && info.Commit != u.commit {
+		return fmt.Errorf("it is of commit %s, not of %s", u.commit, clip(info.Commit))
 	}
+	info.Commit = cmp.Or(info.Commit, u.commit)
 	signed = (signed || u.commit != "") && f.Signature == nil
 	for _, d := range u.files {
 		d.Signature = u.signatures[d.Name]
