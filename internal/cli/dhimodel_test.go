@@ -32,7 +32,7 @@ func TestWhoJudgesDockersPackages(t *testing.T) {
 		derived bool
 		sbom    []testkit.Attestation // of the official image, or of the base
 		named   bool                  // provenance names the base
-		chain   string                // the label, in place of the right one
+		chain   string                // the label, in place of the right one; none for images without Docker's marks
 		want    []string
 	}{
 		{"official_and_in_the_signed_bill", false, []testkit.Attestation{spdxOf(libc6)}, false, "", []string{dhi}},
@@ -41,20 +41,24 @@ func TestWhoJudgesDockersPackages(t *testing.T) {
 		{"official_with_an_unsigned_bill", false, []testkit.Attestation{spdxOf(libc6).With(testkit.Unsigned())}, false, "", []string{debian + "libc6"}},
 		{"derived_from_a_proven_base", true, nil, true, "", []string{debian + "libc-bin", dhi}},
 		{"derived_from_a_proven_base_with_a_bill", true, []testkit.Attestation{spdxOf(libc6)}, true, "", []string{debian + "libc-bin", dhi}},
+		{"teams_own_image_with_a_signed_bill", false, []testkit.Attestation{spdxOf(libc6)}, false, "none", []string{debian + "libc6"}},
+		{"derived_from_a_teams_base_with_a_signed_bill", true, []testkit.Attestation{spdxOf(libc6)}, true, "none", []string{debian + "libc-bin", debian + "libc6"}},
 		{"derived_from_a_base_with_an_unsigned_bill", true, []testkit.Attestation{spdxOf(libc6, libcBin).With(testkit.Unsigned())}, true, "", []string{debian + "libc-bin", dhi}},
 		{"derived_with_a_copied_label", true, []testkit.Attestation{spdxOf(libc6, libcBin)}, true, "sha256:" + strings.Repeat("cd", 32), []string{debian + "libc-bin", debian + "libc6"}},
 		{"derived_from_a_base_nobody_vouches_for", true, nil, false, "", []string{debian + "libc-bin", debian + "libc6"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			w := newWorld(t, testkit.RegistryOptions{})
-			ref, b := w.pushTo("dhi/base", image(w, base, 0, tt.sbom...))
+			first := image(w, base, 0, tt.sbom...)
+			first.NotDHI = tt.chain == "none"
+			ref, b := w.pushTo("dhi/base", first)
 			if tt.derived {
 				var own []testkit.Attestation
 				if tt.named {
 					own = append(own, provenance("pkg:docker/"+ref+"@1.0?digest="+b.Root.Digest().String()))
 				}
 				app := image(w, append(slices.Clone(base), topLayer()), 2, own...)
-				if tt.chain != "" {
+				if app.NotDHI = first.NotDHI; tt.chain != "" && !app.NotDHI {
 					app.Platforms[0].Config.Config.Labels[testkit.LabelChainID] = tt.chain
 				}
 				ref, _ = w.pushTo("team/app", app)

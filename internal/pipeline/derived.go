@@ -30,6 +30,8 @@ type ground struct {
 	// digests and repository are set once the base was found and its layers compared.
 	digests    []string
 	repository string
+	// issued is true for a base that is one of Docker's images.
+	issued bool
 	// verified are the base's own attestations; their VEX is for packages of the base
 	// only.
 	verified []attest.Verified
@@ -134,6 +136,7 @@ func (p *platform) tryBase(ctx context.Context, name baseName) error {
 		return err
 	}
 	p.ground.boundary = boundary
+	p.ground.issued = isDHI(img)
 	p.ground.digests, p.ground.repository = []string{man.Descriptor.Digest.String()}, img.Repository
 	b := report.Base{Reference: img.Reference, Digest: man.Descriptor.Digest.String(), Source: name.source,
 		Reason: fmt.Sprintf("the first %d of %s are those of %s", boundary.Layers, count(len(p.ground.diffIDs), "layer"), img.Reference)}

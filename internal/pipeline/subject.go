@@ -85,6 +85,10 @@ func date(s string) (time.Time, bool) {
 	return time.Time{}, false
 }
 
+// isDHI says whether an image is one of Docker's by where it was read or by the marks of
+// its index. Neither is proof without a signature over it.
+func isDHI(img *registry.Image) bool { return fromDHI(img) || img.IsDHI() }
+
 // fromDHI says whether the image comes from Docker's own registry for hardened images
 // or a mirror of it on Docker Hub, by where it was read and not by what it claims.
 func fromDHI(img *registry.Image) bool {
