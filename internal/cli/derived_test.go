@@ -95,6 +95,7 @@ func spdxOf(purls ...string) testkit.Attestation {
 	for i, p := range purls {
 		name, version, _ := strings.Cut(p[strings.LastIndexByte(p, '/')+1:], "@")
 		version, _, _ = strings.Cut(version, "?")
+		version = strings.ReplaceAll(version, "%2B", "+")
 		packages = append(packages, map[string]any{"SPDXID": fmt.Sprintf("SPDXRef-%d", i), "name": name, "versionInfo": version, "downloadLocation": "NOASSERTION",
 			"externalRefs": []any{map[string]any{"referenceCategory": "PACKAGE-MANAGER", "referenceType": "purl", "referenceLocator": p}}})
 	}

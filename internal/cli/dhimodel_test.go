@@ -116,3 +116,21 @@ func TestTodaysModel(t *testing.T) {
 		t.Errorf("without advisories: %+v", r.Vulnerabilities)
 	}
 }
+
+// TestAdvisoriesBesideTheSignedBill: with sbom-source attested the packages are those of the
+// signed bill, and each is judged by somebody.
+func TestAdvisoriesBesideTheSignedBill(t *testing.T) {
+	const libc6 = "pkg:deb/debian/libc6@2.36-9%2Bdeb12u7?arch=amd64&distro=debian-12&upstream=glibc"
+	const keeper = "pkg:dhi/clickhouse-keeper@23.7.6%2B110"
+	w := newWorld(t, testkit.RegistryOptions{})
+	ref, _ := w.pushTo("dhi/base", w.hardened(spdxOf(libc6, keeper)))
+	w.write("osv.json", []byte(`{"id":"CVE-2026-3","modified":"2026-01-01T00:00:00Z","affected":[{"package":{"ecosystem":"DHI","name":"clickhouse-keeper"},"versions":["23.7.6+110"]}]}`))
+	_, r, text := w.verify(ref+":1.0", "--sbom-source", "attested", "--advisories", w.path("osv.json"))
+	if r == nil {
+		t.Fatal(text)
+	}
+	finding(t, r, "CVE-2026-3")
+	if v := finding(t, r, "CVE-2025-4802"); v.Package.Name != "libc6" {
+		t.Errorf("finding is %+v", v)
+	}
+}

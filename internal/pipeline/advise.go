@@ -40,7 +40,7 @@ func (p *platform) route(list *sbom.SBOM) routed {
 	var release *sbom.Release
 	p.renamed = map[string]string{}
 	origin := p.vendorTest()
-	for _, in := range p.installed {
+	for _, in := range list.Installed() { // a signed bill has other packages than the image
 		switch advisory.ModelOf(in.PURL) {
 		case advisory.Component:
 			out.vendor = append(out.vendor, in.Package)

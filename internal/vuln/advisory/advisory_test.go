@@ -89,6 +89,7 @@ func TestMatch(t *testing.T) {
 		{"component_and_distribution_do_not_mix", osv("X", "DHI", "jq", events("SEMVER", "introduced=0"), "[]"), "pkg:apk/dhi/jq@1.7-r0?distro=dhi-3.23", alpineImage, false, ""},
 		{"below_a_limit", osv("X", "DHI", "jq", events("SEMVER", "introduced=1.0.0", "limit=2.0.0"), "[]"), "pkg:dhi/jq@1.9.0", nil, true, ""},
 		{"at_a_limit", osv("X", "DHI", "jq", events("SEMVER", "introduced=1.0.0", "limit=2.0.0"), "[]"), "pkg:dhi/jq@2.0.0", nil, false, ""},
+		{"epoch_as_a_qualifier", osv("X", d13, "coreutils", events(eco, "introduced=0", "fixed=1:2.0-1"), "[]"), "pkg:deb/dhi/coreutils@3.0-1?distro=dhi-13&epoch=1", debianImage, false, ""},
 		{"withdrawn", osv("X", "DHI", "jq", events("SEMVER", "introduced=0"), "[]", `,"withdrawn":"2026-07-01T00:00:00Z"`), "pkg:dhi/jq@1.9.0", nil, false, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -118,6 +119,17 @@ func packageOf(t *testing.T, purl string) report.Package {
 	name, version, _ := strings.Cut(purl[strings.LastIndexByte(purl, '/')+1:], "@")
 	version, _, _ = strings.Cut(version, "?")
 	return report.Package{Name: name, Version: strings.ReplaceAll(version, "%2B", "+"), PURL: purl}
+}
+
+// TestVersionOfThePackageURL: what stands beside the package URL in a bill may be written in
+// any way.
+func TestVersionOfThePackageURL(t *testing.T) {
+	f := feed(t, osv("X", "DHI", "jq", "[]", `["1.0+110"]`))
+	for _, text := range []string{"1.0+110", "1.0%2B110", "v1", "unknown", ""} {
+		if got := f.Match([]report.Package{{Name: "jq", Version: text, PURL: "pkg:dhi/jq@1.0%2B110"}}, nil); len(got.Vulnerabilities) != 1 {
+			t.Errorf("%q: %+v", text, got)
+		}
+	}
 }
 
 func TestUndecidedIsToldAndNotClean(t *testing.T) {

@@ -114,9 +114,9 @@ func locate(p report.Package, d *report.Distro) (lookup, error) {
 	if err != nil {
 		return lookup{}, fmt.Errorf("its package URL cannot be read: %w", err)
 	}
-	at := lookup{version: p.Version}
-	if at.version == "" || strings.EqualFold(at.version, "unknown") {
-		at.version = u.Version
+	at := lookup{version: versionOf(u)}
+	if at.version == "" && !strings.EqualFold(p.Version, "unknown") {
+		at.version = p.Version
 	}
 	if at.version == "" {
 		return lookup{}, fmt.Errorf("it has no version")
@@ -139,6 +139,16 @@ func locate(p report.Package, d *report.Distro) (lookup, error) {
 	}
 	at.key = key{family + r, u.Name}
 	return at, nil
+}
+
+// versionOf is the version of a package URL, which is what advisories and VEX name, and not
+// the text beside it in a bill. Some tools write the epoch as a qualifier.
+func versionOf(u packageurl.PackageURL) string {
+	epoch := u.Qualifiers.Map()["epoch"]
+	if u.Version == "" || epoch == "" || u.Type != "deb" || strings.Contains(u.Version, ":") {
+		return u.Version
+	}
+	return epoch + ":" + u.Version
 }
 
 // release is the distribution's release as the ecosystem writes it: "3.23" for Alpine,
