@@ -58,6 +58,8 @@ type listener struct {
 	about string
 	seen  map[string]*told
 	order []*told
+	// heard counts the messages.
+	heard int
 	// absent are the kinds of data that the database holds none of.
 	absent []string
 }
@@ -78,6 +80,7 @@ func (l *listener) setPackage(name string) {
 func (l *listener) problem(text string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.heard++
 	text = strings.Join(strings.Fields(text), " ") // some errors are lists of lines
 	t := l.seen[text]
 	if t == nil {
@@ -93,6 +96,13 @@ func (l *listener) problem(text string) {
 		t.last = l.about
 		t.packages++
 	}
+}
+
+// count is how many messages there were so far.
+func (l *listener) count() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.heard
 }
 
 // lacks notes that the database holds no data of a kind, which is no problem of the

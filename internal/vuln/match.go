@@ -153,7 +153,7 @@ func (m *Matches) conclude(failed int) {
 	case m.Unmatched > 0:
 		m.State, m.Reason = report.Failed, m.Problems[0]
 	case failed > 0:
-		m.State, m.Reason = report.Failed, fmt.Sprintf("the search did not finish for %s", count(failed, "package"))
+		m.State, m.Reason = report.Failed, fmt.Sprintf("the search did not finish for %s: %s", count(failed, "package"), m.Problems[0])
 	default:
 		m.State = report.Done
 		m.Reason = fmt.Sprintf("%s in %s", count(len(m.Vulnerabilities), "finding"), count(m.Packages, "package"))

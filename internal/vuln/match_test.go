@@ -109,7 +109,7 @@ func TestMatch(t *testing.T) {
 		},
 		{
 			name: "version_that_cannot_be_compared", release: debian12, packages: []pkg.Package{deb("openssl", "not a version", "", "")},
-			state: report.Done, problem: "deb openssl not a version",
+			state: report.Failed, problem: "deb openssl not a version",
 		},
 		{
 			name: "package_without_a_version", release: debian12, packages: []pkg.Package{deb("openssl", "UNKNOWN", "", "")},

@@ -47,7 +47,7 @@ func kernelHeaders() []match.IgnoreRule {
 
 // watched is a matcher whose errors and panics do not end the run and do not vanish:
 // Grype would log the first and give up everything at the second. Both are problems of
-// the one package.
+// the one package, and so is a version of the system's that cannot be compared.
 type watched struct {
 	match.Matcher
 	to *watcher
@@ -70,6 +70,7 @@ func (w *watcher) watch(ms []match.Matcher) []match.Matcher {
 // Match implements match.Matcher.
 func (w watched) Match(vp vulnerability.Provider, p pkg.Package) (ms []match.Match, ignore []match.IgnoreFilter, err error) {
 	w.to.listener.setPackage(describe(p))
+	before := w.to.listener.count()
 	defer func() {
 		if r := recover(); r != nil {
 			w.to.listener.log.Debug("matcher panicked", "matcher", w.Type(), "stack", string(debug.Stack()))
@@ -78,6 +79,12 @@ func (w watched) Match(vp vulnerability.Provider, p pkg.Package) (ms []match.Mat
 		if err != nil {
 			w.to.failed[p.ID] = true
 			w.to.listener.problem(fmt.Sprintf("%s did not finish: %v", w.Type(), err))
+		}
+		// Grype says that a version cannot be compared with a record and goes on as if the
+		// record were about another. Package managers refuse such versions, so whoever wrote
+		// one into their database may want it so.
+		if isOS(p.Type) && w.to.listener.count() > before && version.New(p.Version, pkg.VersionFormat(p)).Validate() != nil {
+			w.to.failed[p.ID] = true
 		}
 		w.to.listener.setPackage("")
 		err = nil // told above; the other packages are matched still

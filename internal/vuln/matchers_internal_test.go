@@ -78,6 +78,43 @@ func TestMatcherFailures(t *testing.T) {
 	}
 }
 
+// TestVersionThatCannotBeCompared: a package of the system whose version is none is not clean
+// where the database has a record of it.
+func TestVersionThatCannotBeCompared(t *testing.T) {
+	now := time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC)
+	file, err := grypedb.Build(t.TempDir(), []grypedb.Record{{ID: "CVE-2026-1", Distro: "debian 12", Package: "known", Constraint: "< 2-1", Severity: report.High}}, now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	db, err := Open(t.Context(), DBOptions{DB: file, Now: now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	for _, tt := range []struct {
+		name, pkg, version string
+		findings           int
+		want               report.State
+	}{
+		{"version", "known", "1-1", 1, report.Done},
+		{"no_version_of_dpkg", "known", "1%2B1-1", 0, report.Failed},
+		{"and_no_record", "unknown", "1%2B1-1", 0, report.Done},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s := &sbom.SBOM{}
+			s.Artifacts.LinuxDistribution = &linux.Release{ID: "debian", VersionID: "12", VersionCodename: "bookworm"}
+			s.Artifacts.Packages = syftpkg.NewCollection(syftpkg.Package{Name: tt.pkg, Version: tt.version, Type: syftpkg.DebPkg})
+			m, err := db.Match(t.Context(), s, MatchOptions{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if m.State != tt.want || len(m.Vulnerabilities) != tt.findings {
+				t.Errorf("state %s (%s), findings %v, problems %q", m.State, m.Reason, m.Vulnerabilities, m.Problems)
+			}
+		})
+	}
+}
+
 func TestLogKeepsWhatGrypeSurvives(t *testing.T) {
 	r := &receiver{turn: make(chan struct{}, 1)}
 	l := &listener{log: DBOptions{}.withDefaults().Logger}
