@@ -3,10 +3,7 @@ package pipeline
 import (
 	"context"
 	"fmt"
-	"slices"
 
-	"github.com/imagegate/imagegate/internal/attest"
-	"github.com/imagegate/imagegate/internal/attest/trust"
 	"github.com/imagegate/imagegate/internal/report"
 	"github.com/imagegate/imagegate/internal/sbom"
 	"github.com/imagegate/imagegate/internal/vex"
@@ -97,7 +94,7 @@ func (p *platform) vendorTest() func(report.Package) string {
 	bill := m.BasePURLs
 	switch {
 	case m.Boundary.State == vex.Derived, m.Boundary.State == vex.Unproven:
-		vouched := p.ground.issued && len(p.ground.verified) > 0 || p.inputs.baseSBOM != nil
+		vouched := p.ground.issued || p.inputs.baseSBOM != nil
 		if m.Boundary.State == vex.Derived && p.man != nil && !vouched {
 			// Layers of a base that Docker does not vouch for: anyone can label an image with
 			// one of its own chain IDs.
@@ -106,7 +103,7 @@ func (p *platform) vendorTest() func(report.Package) string {
 		return func(pkg report.Package) string { return m.Origins([]report.Package{pkg})[0] }
 	case bill != nil: // of base-sbom, for an image that is all base
 	case p.man != nil:
-		bill = p.attestedPURLs(p.issued())
+		bill = p.attestedPURLs(p.issued(p.img, p.verified))
 	case m.Boundary.State == vex.WholeBase: // so the bill says, as it says what is installed
 		return always(vex.OriginBase)
 	default:
@@ -117,23 +114,6 @@ func (p *platform) vendorTest() func(report.Package) string {
 	}
 	own := vex.Membership{Boundary: vex.Boundary{State: vex.Derived}, BasePURLs: bill}
 	return func(pkg report.Package) string { return own.Origins([]report.Package{pkg})[0] }
-}
-
-// issued are the verified attestations that are Docker's: all of an image of Docker's own,
-// else those that Docker's key made. Somebody else's bill of an image of theirs lists
-// what they installed, under Docker's name space too.
-func (p *platform) issued() []attest.Verified {
-	if isDHI(p.img) {
-		return p.verified
-	}
-	row, _ := p.inputs.table.For(dhiRegistry+"advisories", true)
-	var out []attest.Verified
-	for _, v := range p.verified {
-		if slices.ContainsFunc(row.Keys, func(k trust.Key) bool { return k.Fingerprint() == v.Key() }) {
-			out = append(out, v)
-		}
-	}
-	return out
 }
 
 // advised matches the vendor's packages against its advisories, and everything else

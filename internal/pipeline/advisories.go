@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -39,7 +40,7 @@ func (l *lazyAdvisories) start(ctx context.Context, r *run, in *inputs) {
 	}
 	opt := in.attestOptions(r.cfg, r.deps)
 	row, _ := opt.Table.For(dhiRegistry+"advisories", true)
-	opt.Keys, opt.Identities = slices.Concat(opt.Keys, row.Keys), slices.Concat(opt.Identities, row.Identities)
+	opt.Keys, opt.Identities, opt.Log = slices.Concat(opt.Keys, row.Keys), slices.Concat(opt.Identities, row.Identities), cmp.Or(opt.Log, row.Log)
 	client := r.webClient(in)
 	go func() {
 		defer close(l.done)

@@ -30,7 +30,8 @@ type ground struct {
 	// digests and repository are set once the base was found and its layers compared.
 	digests    []string
 	repository string
-	// issued is true for a base that is one of Docker's images.
+	// issued is true for a base that Docker vouches for: one of its images, with something
+	// that its key signed.
 	issued bool
 	// verified are the base's own attestations; their VEX is for packages of the base
 	// only.
@@ -136,7 +137,6 @@ func (p *platform) tryBase(ctx context.Context, name baseName) error {
 		return err
 	}
 	p.ground.boundary = boundary
-	p.ground.issued = isDHI(img)
 	p.ground.digests, p.ground.repository = []string{man.Descriptor.Digest.String()}, img.Repository
 	b := report.Base{Reference: img.Reference, Digest: man.Descriptor.Digest.String(), Source: name.source,
 		Reason: fmt.Sprintf("the first %d of %s are those of %s", boundary.Layers, count(len(p.ground.diffIDs), "layer"), img.Reference)}
@@ -170,7 +170,7 @@ func (p *platform) attestBase(ctx context.Context, img *registry.Image, man *reg
 	}
 	b.Attestations, b.Verified = len(res.Attestations), len(res.Verified)
 	b.Reason += fmt.Sprintf("; %d of its %s verified", b.Verified, count(b.Attestations, "attestation"))
-	p.ground.verified = res.Verified
+	p.ground.verified, p.ground.issued = res.Verified, len(p.issued(img, res.Verified)) > 0
 	for _, f := range res.Files {
 		f.Path = report.FolderBase + "/" + f.Path
 		p.file(f)

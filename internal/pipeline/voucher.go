@@ -6,6 +6,7 @@ import (
 
 	"github.com/imagegate/imagegate/internal/attest"
 	"github.com/imagegate/imagegate/internal/attest/trust"
+	"github.com/imagegate/imagegate/internal/registry"
 )
 
 // vouched reports whether Docker's key signed something over the image's very digest,
@@ -17,6 +18,22 @@ func (p *platform) vouched() bool {
 	keys := dockerKeys(p.inputs.attestOptions(p.cfg, p.deps), p.img.Repository, name)
 	return slices.ContainsFunc(p.verified, func(v attest.Verified) bool {
 		return slices.ContainsFunc(keys, func(k trust.Key) bool { return v.Key() == k.Fingerprint() })
+	})
+}
+
+// issued are those of an image's verified attestations that are Docker's: made by a key
+// that stands for Docker over an image of Docker's by its registry or its marks, or by one
+// of Docker's own over any. Somebody else's bill of an image of theirs lists what they
+// installed, under Docker's name space too.
+func (p *platform) issued(img *registry.Image, verified []attest.Verified) []attest.Verified {
+	const canonical = dhiRegistry + "advisories" // whichever image it is
+	row, _ := p.inputs.table.For(canonical, true)
+	keys := row.Keys
+	if isDHI(img) {
+		keys = dockerKeys(p.inputs.attestOptions(p.cfg, p.deps), img.Repository, canonical)
+	}
+	return slices.DeleteFunc(slices.Clone(verified), func(v attest.Verified) bool {
+		return !slices.ContainsFunc(keys, func(k trust.Key) bool { return v.Key() == k.Fingerprint() })
 	})
 }
 
