@@ -21,6 +21,11 @@ var valid = &rule{
 		Good:       "FROM dhi.io/python:3.13\nCMD [\"python\", \"app.py\"]\n",
 	},
 	run: func(p *pass) {
+		for _, s := range p.f.Stages {
+			if err := s.Base.Platform; err != nil {
+				p.Failf(at(s.Line), "%v", err)
+			}
+		}
 		for _, im := range p.f.images() {
 			switch {
 			case im.err == nil:

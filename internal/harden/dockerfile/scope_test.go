@@ -18,6 +18,9 @@ func TestScope(t *testing.T) {
 		{"from_pattern_replaced", "HIG-D003", "ARG T=la-te-st\nFROM x:${T//-/}\n", "failed@2"},
 		{"longer_name_is_another", "HIG-D003", "ARG T\nARG TAG=1\nFROM x:${T:-a}$TAG\n", "passed@0"},
 
+		{"platform_of_the_build", "HIG-D001", "FROM --platform=$BUILDPLATFORM x:1\nFROM --platform=${TARGETOS}/${TARGETARCH} x:1\n", "passed@0"},
+		{"platform_that_nobody_declares", "HIG-D001", "FROM --platform=$BUILDPLATFROM x:1\n", "failed@1"},
+		{"platform_from_arg_without_value", "HIG-D001", "ARG P\nFROM --platform=$P x:1\n", "passed@0"},
 		{"user_from_arg_without_value", "HIG-D005", "FROM x:1\nARG U\nUSER $U\n", "undecided@3"},
 		{"user_from_the_base's_environment", "HIG-D005", "FROM x:1\nUSER ${APP_USER}\n", "undecided@2"},
 		{"user_with_default_in_place", "HIG-D005", "FROM x:1\nARG U\nUSER ${U:-0}\n", "failed@3"},
