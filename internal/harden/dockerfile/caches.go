@@ -129,3 +129,15 @@ func truthy(value string) bool {
 	}
 	return true
 }
+
+// deletes reports whether one of the operands of rm is dir, inside it with a
+// wildcard, or above it.
+func deletes(operands []string, dir string) bool {
+	for _, o := range operands {
+		o = strings.TrimRight(strings.TrimSuffix(o, "*"), "/")
+		if o != "" && (o == dir || strings.HasPrefix(dir, o+"/") || strings.HasPrefix(o, dir+"/")) {
+			return true
+		}
+	}
+	return false
+}

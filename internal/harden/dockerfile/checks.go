@@ -76,3 +76,6 @@ func Refused(path string, err *ParseError) []report.Check {
 	p.Failf(check.At{Line: err.Line}, "the file is refused: %s", check.Cut(err.Err.Error()))
 	return p.Results()
 }
+
+// exampleDigest is a digest of nothing in particular.
+const exampleDigest = "0b1c2d3e4f5061728394a5b6c7d8e9f00112233445566778899aabbccddeeff0"

@@ -55,27 +55,6 @@ var noBuildTools = &rule{
 	},
 }
 
-// toolPath names the tool that a copied path is, or that the whole root is copied to the
-// root.
-func toolPath(src, dest string) string {
-	clean := path.Clean("/" + src)
-	switch {
-	case (clean == "/" || clean == "/*") && path.Clean(dest) != "/":
-		return ""
-	case clean == "/" || clean == "/*":
-		return "the whole root file system of another image"
-	case clean == "/usr/local/go", clean == "/usr/local/cargo", clean == "/usr/local/rustup", clean == "/usr/share/maven", clean == "/opt/gradle":
-		return "the toolchain " + clean
-	}
-	switch base := path.Base(clean); base {
-	case "gcc", "g++", "cc", "clang", "make", "cmake", "ld", "go", "cargo", "rustc", "mvn", "gradle", "javac", "npm", "yarn", "pip", "uv", "composer", "apt-get", "apk", "dnf":
-		if strings.Contains(clean, "/bin/") {
-			return "the tool " + clean
-		}
-	}
-	return ""
-}
-
 // builds says what a command compiles or packages; "" when it does neither.
 func builds(c script.Command) string {
 	name, args := c.Name()
@@ -117,20 +96,6 @@ func builds(c script.Command) string {
 		if first == "run" && len(args) > 1 && strings.HasPrefix(args[1], "build") || name != "npm" && first == "build" {
 			return text
 		}
-	}
-	return ""
-}
-
-// firstWord is the first argument that is no option, nor the value of a -o; an option
-// when there is nothing else.
-func firstWord(args []string) string {
-	for i, a := range args {
-		if !strings.HasPrefix(a, "-") && (i == 0 || args[i-1] != "-o") {
-			return a
-		}
-	}
-	if len(args) > 0 {
-		return args[0]
 	}
 	return ""
 }
@@ -202,4 +167,25 @@ func removes(st *Step) bool {
 		}
 	})
 	return found
+}
+
+// toolPath names the tool that a copied path is, or that the whole root is copied to the
+// root.
+func toolPath(src, dest string) string {
+	clean := path.Clean("/" + src)
+	switch {
+	case (clean == "/" || clean == "/*") && path.Clean(dest) != "/":
+		return ""
+	case clean == "/" || clean == "/*":
+		return "the whole root file system of another image"
+	case clean == "/usr/local/go", clean == "/usr/local/cargo", clean == "/usr/local/rustup", clean == "/usr/share/maven", clean == "/opt/gradle":
+		return "the toolchain " + clean
+	}
+	switch base := path.Base(clean); base {
+	case "gcc", "g++", "cc", "clang", "make", "cmake", "ld", "go", "cargo", "rustc", "mvn", "gradle", "javac", "npm", "yarn", "pip", "uv", "composer", "apt-get", "apk", "dnf":
+		if strings.Contains(clean, "/bin/") {
+			return "the tool " + clean
+		}
+	}
+	return ""
 }

@@ -125,14 +125,6 @@ func literal(value string) bool {
 	return !check.Reference(value) && !strings.ContainsAny(value, "$`")
 }
 
-func inline(files []instructions.ShellInlineFile) []string {
-	var out []string
-	for _, f := range files {
-		out = append(out, f.Data)
-	}
-	return out
-}
-
 // argument names the secret build argument that an ENV takes its value from.
 func argument(st *Step, key string) string {
 	i := strings.Index(st.Source, key)
@@ -180,33 +172,4 @@ func secretWords(p *pass, st *Step, what string, words []string) {
 			p.Failf(at(st.Line), "%s holds %s", what, kind)
 		}
 	}
-}
-
-// noSecretFiles looks at the names of what is copied from the context.
-var noSecretFiles = &rule{
-	Check: check.Check{
-		ID: "HIG-D015", Title: "No file with secrets is copied", Kind: check.Dockerfile, Severity: report.High,
-		Why:        "A copied file stays in its layer even when a later RUN deletes it, and in the build cache when the stage does not ship.",
-		Remedy:     "Mount it for the one RUN that needs it: RUN --mount=type=secret,id=npmrc,target=/root/.npmrc npm ci.",
-		References: check.References{CIS: []string{"4.10"}, NIST: []string{"4.1.4"}, OWASP: []string{"12"}, Aliases: []string{"CIS-DI-0010"}},
-		Bad:        "FROM dhi.io/node:24-dev\nCOPY .npmrc package.json ./\nRUN npm ci\n",
-		Good:       "FROM dhi.io/node:24-dev\nCOPY package.json ./\nRUN --mount=type=secret,id=npmrc,target=/root/.npmrc npm ci\n",
-	},
-	run: func(p *pass) {
-		p.f.steps(func(st *Step) {
-			var src []string
-			switch c := st.Cmd.(type) {
-			case *instructions.CopyCommand:
-				src = c.SourcePaths
-			case *instructions.AddCommand:
-				src = c.SourcePaths
-			}
-			for _, s := range src {
-				if what := check.SecretFile(s); what != "" {
-					p.Failf(at(st.Line), "%s copies %s: by its name %s", strings.ToUpper(st.Cmd.Name()), check.Quote(s), what)
-				}
-			}
-		})
-		p.Passf("no copied file has the name of one with secrets")
-	},
 }

@@ -8,15 +8,6 @@ import (
 	"github.com/imagegate/imagegate/internal/report"
 )
 
-// rootUser reports whether a USER value is root, or the administrator of Windows. Only the
-// part before the colon names the user (OCI image-spec, config.md, "User"), and a runtime
-// reads it as a number first: "+0" is one.
-func rootUser(user string) bool {
-	name, _, _ := strings.Cut(user, ":")
-	id, err := strconv.Atoi(name)
-	return name == "" || name == "root" || err == nil && id == 0 || strings.EqualFold(name, "ContainerAdministrator")
-}
-
 // userNonRoot looks at the last USER of the final stage and the stages it is made of.
 // Without one the base decides, which is known for few.
 var userNonRoot = &rule{
@@ -54,32 +45,11 @@ var userNonRoot = &rule{
 	},
 }
 
-// userNumeric wants a number, because Kubernetes' runAsNonRoot cannot check a name.
-var userNumeric = &rule{
-	Check: check.Check{
-		ID: "HIG-D006", Title: "USER is a number", Kind: check.Dockerfile, Severity: report.Low,
-		Why:        "Kubernetes refuses to start an image with runAsNonRoot when its user is a name, and a name means whatever /etc/passwd of the image says.",
-		Remedy:     "Write the ids: USER 65532:65532.",
-		References: check.References{CIS: []string{"4.1"}, NIST: []string{"4.1.2"}, OWASP: []string{"2"}, Aliases: []string{"DL3066"}},
-		Bad:        "FROM dhi.io/python:3.13\nUSER nonroot\n",
-		Good:       "FROM dhi.io/python:3.13\nUSER 65532:65532\n",
-	},
-	run: func(p *pass) {
-		user, line := p.f.Final().user()
-		name, _, _ := strings.Cut(user, ":")
-		switch {
-		case line == 0:
-			p.NotApplicablef("the final stage sets no USER")
-		case strings.Contains(name, "$"):
-			p.Undecidedf(at(line), "USER %s depends on a value that is not in the file", check.Quote(user))
-		case name == "" || strings.Trim(name, "0123456789") != "":
-			remedy := "USER 65532:65532"
-			if name != "nonroot" && name != "nobody" {
-				remedy = "USER with the numeric id of " + check.Cut(name) + ", for example: USER 65532:65532"
-			}
-			p.Failf(fix(line, "%s", remedy), "USER %s is a name", check.Quote(user))
-		default:
-			p.Passf("USER %s is a number", check.Cut(user))
-		}
-	},
+// rootUser reports whether a USER value is root, or the administrator of Windows. Only the
+// part before the colon names the user (OCI image-spec, config.md, "User"), and a runtime
+// reads it as a number first: "+0" is one.
+func rootUser(user string) bool {
+	name, _, _ := strings.Cut(user, ":")
+	id, err := strconv.Atoi(name)
+	return name == "" || name == "root" || err == nil && id == 0 || strings.EqualFold(name, "ContainerAdministrator")
 }
