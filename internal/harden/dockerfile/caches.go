@@ -71,7 +71,7 @@ func (c *caches) see(cmd script.Command) {
 		}
 	}
 	switch {
-	case name == "rm":
+	case name == "rm" || name == "find" && has(args, "-delete"):
 		for _, k := range cacheKinds {
 			if slices.ContainsFunc(k.dirs, func(dir string) bool { return deletes(args, dir) }) {
 				delete(c.full, k.name)
@@ -133,11 +133,27 @@ func truthy(value string) bool {
 // deletes reports whether one of the operands of rm is dir, inside it with a
 // wildcard, or above it.
 func deletes(operands []string, dir string) bool {
-	for _, o := range operands {
-		o = strings.TrimRight(strings.TrimSuffix(o, "*"), "/")
-		if o != "" && (o == dir || strings.HasPrefix(dir, o+"/") || strings.HasPrefix(o, dir+"/")) {
-			return true
+	for _, operand := range operands {
+		for _, o := range braces(operand) {
+			o = strings.TrimRight(strings.TrimSuffix(o, "*"), "/")
+			if o != "" && (o == dir || strings.HasPrefix(dir, o+"/") || strings.HasPrefix(o, dir+"/")) {
+				return true
+			}
 		}
 	}
 	return false
+}
+
+// braces expands the first {a,b} of a word, as bash does.
+func braces(word string) []string {
+	before, rest, ok := strings.Cut(word, "{")
+	list, after, closed := strings.Cut(rest, "}")
+	if !ok || !closed || strings.HasSuffix(before, "$") {
+		return []string{word}
+	}
+	var out []string
+	for _, part := range strings.Split(list, ",") {
+		out = append(out, before+part+after)
+	}
+	return out
 }

@@ -73,6 +73,16 @@ func installs(c script.Command) (manager string, pkgs []string) {
 			}
 			return "gem", operands(rest, "-i", "--install-dir", "-n", "--bindir", "-s", "--source", "-P", "--platform", "--with-opt-dir")
 		}
+	case "cargo":
+		if rest, ok := after(args, "install"); ok && !has(rest, "--version") && !has(rest, "--vers") && !has(rest, "--path") && !has(rest, "--rev") && !has(rest, "--tag") {
+			return "cargo", operands(rest, "--git", "--branch", "--root", "--features", "--target", "--registry", "--profile", "-j", "-F")
+		}
+	case "conda", "mamba", "micromamba":
+		if rest, ok := after(args, "install"); ok {
+			return "conda", operands(rest, "-n", "--name", "-p", "--prefix", "-c", "--channel", "-f", "--file")
+		}
+	case "pipx":
+		return pip(args)
 	case "pecl":
 		if rest, ok := after(args, "install"); ok {
 			return "pecl", operands(rest, "-D")
@@ -160,6 +170,10 @@ func unpinned(manager, pkg string) bool {
 		}
 		_, v, ok := strings.Cut(strings.TrimPrefix(pkg, "@"), "@")
 		return (!ok || v == "latest" || v == "next") && !archiveFile(pkg)
+	case "cargo":
+		return !strings.Contains(pkg, "@")
+	case "conda":
+		return !strings.ContainsAny(pkg, "=<>")
 	case "gem":
 		return !strings.Contains(pkg, ":") && !strings.HasSuffix(pkg, ".gem")
 	case "pecl":
