@@ -32,6 +32,7 @@ func TestFix(t *testing.T) {
 		{"other_shell_stays", "Dockerfile", "FROM scratch\nUSER 1\nSHELL [\"/bin/bash\", \"-lc\"]\nCMD app run\n", ""},
 		{"windows_stays", "Dockerfile", "FROM mcr.microsoft.com/windows/nanoserver:ltsc2022\nUSER 1\nCMD app run\n", ""},
 		{"builtin_stays", "Dockerfile", "FROM scratch\nUSER 1\nCMD trap x\n", ""},
+		{"user_from_an_argument_stays", "Dockerfile", "FROM dhi.io/python:3.14\nARG U\nUSER $U\nCMD [\"x\"]\n", ""},
 		{"other_user_stays", "Dockerfile", "FROM mcr.microsoft.com/dotnet/aspnet:8.0-noble-chiseled\nCMD [\"x\"]\n", ""},
 		{"unknown_base_gets_no_user", "Dockerfile", "FROM debian:13\nCMD [\"x\"]\n", ""},
 		{"silenced_stays", "Dockerfile", "FROM scratch\nUSER 1\n# imagegate: ignore HIG-D008 needs it\nCMD app run\n", ""},

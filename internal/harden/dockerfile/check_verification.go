@@ -59,6 +59,9 @@ var verification = &rule{
 
 func insecureVariable(key, value string) string {
 	v := strings.ToLower(strings.Trim(value, `"'`))
+	if strings.HasPrefix(v, "$") {
+		return "" // set elsewhere
+	}
 	on := v == "1" || v == "true" || v == "yes" || v == "on"
 	switch strings.ToUpper(key) {
 	case "NODE_TLS_REJECT_UNAUTHORIZED", "PYTHONHTTPSVERIFY":

@@ -44,7 +44,8 @@ func Fixes(f *File, results []report.Check, digest func(image string) (string, b
 		}
 	}
 	final := f.Final()
-	if user := final.Root().Base.Ref.UserID(); user != "" && open("HIG-D005", 0, report.CheckUndecided) {
+	_, named := final.user()
+	if user := final.Root().Base.Ref.UserID(); user != "" && named == 0 && open("HIG-D005", 0, report.CheckUndecided) {
 		at := f.lastLine() + 1
 		for _, st := range final.Steps {
 			switch st.Cmd.(type) {

@@ -199,13 +199,13 @@ func (f *File) build(res *parser.Result) error {
 func (f *File) stage(c *instructions.Stage, n *parser.Node, lex *shell.Lex, meta []string, unset map[string]bool) *Stage {
 	s := &Stage{Index: len(f.Stages), Name: c.Name, Line: n.StartLine, Base: Base{Raw: c.BaseName}, args: map[string]bool{}}
 	b := &s.Base
-	word, unmatched, err := lex.ProcessWord(c.BaseName, shell.EnvsFromSlice(meta))
+	word, unmatched, err := lex.ProcessWord(c.BaseName, variables(meta))
 	if err != nil {
 		b.Err = fmt.Errorf("the base image %q cannot be expanded: %w", c.BaseName, err)
 		return s
 	}
 	b.Image = word
-	if platform, unmatched, err := lex.ProcessWord(c.Platform, shell.EnvsFromSlice(meta)); c.Platform != "" {
+	if platform, unmatched, err := lex.ProcessWord(c.Platform, variables(meta)); c.Platform != "" {
 		declared := slices.ContainsFunc(slices.Collect(maps.Keys(unmatched)), func(name string) bool { return unset[name] })
 		switch {
 		case err != nil:

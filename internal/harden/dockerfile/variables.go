@@ -1,6 +1,7 @@
 package dockerfile
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/moby/buildkit/frontend/dockerfile/instructions"
@@ -39,7 +40,7 @@ func (f *File) declare(a *instructions.ArgCommand, lex *shell.Lex, env []string,
 // and no default in its place, stays as it is written: it may come from --build-arg or
 // from the environment of the base image.
 func (f *File) substitute(lex *shell.Lex, word string, env []string) (string, error) {
-	out, unmatched, err := lex.ProcessWord(word, shell.EnvsFromSlice(env))
+	out, unmatched, err := lex.ProcessWord(word, variables(env))
 	if err != nil || len(unmatched) == 0 {
 		return out, err
 	}
@@ -56,7 +57,7 @@ func (f *File) substitute(lex *shell.Lex, word string, env []string) (string, er
 	}
 	keep := shell.NewLex(f.escape)
 	keep.SkipUnsetEnv = true
-	out, _, err = keep.ProcessWord(word, shell.EnvsFromSlice(env))
+	out, _, err = keep.ProcessWord(word, variables(env))
 	return out, err
 }
 
@@ -88,27 +89,46 @@ func identifier(r rune) bool {
 
 // expand substitutes what it can and keeps the word otherwise.
 func expand(lex *shell.Lex, word string, env []string) string {
-	out, _, err := lex.ProcessWord(word, shell.EnvsFromSlice(env))
+	out, _, err := lex.ProcessWord(word, variables(env))
 	if err != nil || len(out) > maxExpanded {
 		return word
 	}
 	return out
 }
 
+// variables are NAME=value pairs as BuildKit's lexer asks for them. It asks for few, so
+// they are looked for where they stand.
+type variables []string
+
+// Get implements [shell.EnvGetter].
+func (v variables) Get(name string) (string, bool) { return lookup(v, name) }
+
+// Keys implements [shell.EnvGetter].
+func (v variables) Keys() []string {
+	out := make([]string, len(v))
+	for i, kv := range v {
+		out[i], _, _ = strings.Cut(kv, "=")
+	}
+	return out
+}
+
+// set returns env with one variable changed. What earlier steps hold of env stays as it is.
 func set(env []string, key, value string) []string {
-	out := make([]string, 0, len(env)+1)
-	for _, kv := range env {
-		if name, _, _ := strings.Cut(kv, "="); name != key {
-			out = append(out, kv)
+	kv := key + "=" + value
+	for i, old := range env {
+		if strings.HasPrefix(old, kv[:len(key)+1]) {
+			env = slices.Clone(env)
+			env[i] = kv
+			return env
 		}
 	}
-	return append(out, key+"="+value)
+	return append(env, kv)
 }
 
 func lookup(env []string, key string) (string, bool) {
 	for i := len(env) - 1; i >= 0; i-- {
-		if name, value, _ := strings.Cut(env[i], "="); name == key {
-			return value, true
+		if value, ok := strings.CutPrefix(env[i], key); ok && strings.HasPrefix(value, "=") {
+			return value[1:], true
 		}
 	}
 	return "", false
