@@ -6,9 +6,12 @@ import (
 	"strings"
 )
 
-// inline returns the script of "sh -c SCRIPT" and "su USER -c SCRIPT".
+// inline returns the script of "sh -c SCRIPT", "su USER -c SCRIPT" and "eval SCRIPT".
 func (c Command) inline() (string, bool) {
 	name, args := c.Name()
+	if name == "eval" && len(args) > 0 {
+		return strings.Join(args, " "), true
+	}
 	if name == "su" || name == "runuser" {
 		for i, a := range args {
 			if (a == "-c" || a == "--command") && i+1 < len(args) {
@@ -72,10 +75,12 @@ func (c Command) Name() (string, []string) {
 			words = skipOptions(words[1:], "")
 		case "nice", "ionice":
 			words = skipOptions(words[1:], "nc")
-		case "sudo", "doas":
-			words = skipOptions(words[1:], "ugCpDhRT")
-		case "env":
-			words = skipOptions(words[1:], "uCS")
+		case "sudo", "doas", "env":
+			withArg := "ugCpDhRT"
+			if name == "env" {
+				withArg = "uCS"
+			}
+			words = skipOptions(words[1:], withArg)
 			for len(words) > 0 && isAssignment(words[0]) {
 				words = words[1:]
 			}

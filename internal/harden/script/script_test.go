@@ -41,6 +41,8 @@ func TestParse(t *testing.T) {
 		{"sh_c", `sh -ec 'apt-get update && apt-get install x'`, []string{"sh -ec apt-get update && apt-get install x", "apt-get update", "apt-get install x"}},
 		{"find_exec", `find / -type f -exec chmod 644 {} + -o -exec rm {} \; | wc`, []string{"find / -type f -exec chmod 644 {} + -o -exec rm {} ;", "chmod 644 {}", "rm {}", "|wc"}},
 		{"wrappers_with_an_operand", "gosu app xargs -n 1 stdbuf -o0 a", []string{"a"}},
+		{"sudo_assignment", "sudo -E A=b apt-get install x", []string{"apt-get install x"}},
+		{"eval", "eval 'a | b'", []string{"eval a | b", "a", "|b"}},
 		{"su_c", "su - app -c 'a && b'", []string{"su - app -c a && b", "a", "b"}},
 		{"sh_c_keeps_the_pipe", "a | sh -c 'b; c'", []string{"a", "|sh -c b; c", "|b", "c"}},
 		{"continuation", "a \\\n b", []string{"a b"}},
