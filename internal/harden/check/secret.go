@@ -1,7 +1,6 @@
 package check
 
 import (
-	"math"
 	"net/url"
 	"path"
 	"regexp"
@@ -97,26 +96,6 @@ func Reference(value string) bool {
 		return true
 	}
 	return strings.Trim(v, "*xX.") == ""
-}
-
-// Entropy returns the Shannon entropy of s in bits per byte; random base64 has about
-// 5 for 40 bytes, words about 3.
-func Entropy(s string) float64 {
-	if s == "" {
-		return 0
-	}
-	var n [256]int
-	for i := range len(s) {
-		n[s[i]]++
-	}
-	e := 0.0
-	for _, c := range n {
-		if c > 0 {
-			f := float64(c) / float64(len(s))
-			e -= f * math.Log2(f)
-		}
-	}
-	return e
 }
 
 // SecretFile names what a file by this path usually holds ("a private key"), or ""

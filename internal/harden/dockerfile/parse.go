@@ -226,17 +226,18 @@ func (f *File) stage(c *instructions.Stage, n *parser.Node, lex *shell.Lex, meta
 	switch {
 	case word == "scratch":
 		b.Scratch = true
-	case len(b.Unset) > 0:
-		b.Err = fmt.Errorf("the base image %q needs the build argument %s, which has no default", c.BaseName, strings.Join(b.Unset, ", "))
-	case word == "": // FROM sees only what was declared before the first one
+	case word == "" && len(b.Unset) == 0: // FROM sees only what was declared before the first one
 		b.Err = fmt.Errorf("the base image %q is empty: no ARG before the first FROM declares it", c.BaseName)
-	default:
+	default: // an argument without a value may be meant to be empty, as a prefix or suffix
 		b.Ref, b.Err = imageref.Parse(word)
+	}
+	if b.Err != nil && len(b.Unset) > 0 {
+		b.Err = fmt.Errorf("the base image %q needs the build argument %s, which has no default", c.BaseName, strings.Join(b.Unset, ", "))
 	}
 	return s
 }
 
-// named finds an earlier stage by name (case does not matter) or number.
+// named finds an earlier stage by name; case does not matter.
 func (f *File) named(name string) *Stage {
 	for i := len(f.Stages) - 1; i >= 0; i-- {
 		if f.Stages[i].Name != "" && strings.EqualFold(f.Stages[i].Name, name) {
