@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/moby/buildkit/frontend/dockerfile/instructions"
+
 	"github.com/imagegate/imagegate/internal/harden/script"
 )
 
@@ -13,15 +15,33 @@ type cacheKind struct {
 	// dirs are where it is: rm cleans it there, and a mount keeps it out of the layer.
 	dirs            []string
 	finding, remedy string
+	// variable moves the cache elsewhere; "" when none does. What has one is kept below
+	// the home directory of whoever runs it, in .cache by its name.
+	variable string
 }
 
 // cacheKinds in the order of their findings.
 var cacheKinds = []cacheKind{
-	{"apt", []string{"/var/lib/apt/lists"}, "the package lists of apt stay in the layer", "Add to the same RUN: && rm -rf /var/lib/apt/lists/*"},
-	{"apk", []string{"/var/cache/apk", "/etc/apk/cache"}, "the index of apk stays in the layer", "apk add --no-cache, without apk update"},
-	{"rpm", []string{"/var/cache/dnf", "/var/cache/yum", "/var/cache/tdnf", "/var/cache/zypp", "/var/cache/libdnf5"}, "the cache of the package manager stays in the layer", "Add to the same RUN: && dnf clean all"},
-	{"pip", []string{"/root/.cache/pip", "~/.cache/pip", "$HOME/.cache/pip"}, "the download cache of pip stays in the layer", "pip install --no-cache-dir …"},
-	{"yarn", []string{"/usr/local/share/.cache/yarn", "/root/.cache/yarn", "/root/.yarn", "~/.cache/yarn"}, "the download cache of yarn stays in the layer", "Add to the same RUN: && yarn cache clean"},
+	{"apt", []string{"/var/lib/apt/lists"}, "the package lists of apt stay in the layer", "Add to the same RUN: && rm -rf /var/lib/apt/lists/*", ""},
+	{"apk", []string{"/var/cache/apk", "/etc/apk/cache"}, "the index of apk stays in the layer", "apk add --no-cache, without apk update", ""},
+	{"rpm", []string{"/var/cache/dnf", "/var/cache/yum", "/var/cache/tdnf", "/var/cache/zypp", "/var/cache/libdnf5"}, "the cache of the package manager stays in the layer", "Add to the same RUN: && dnf clean all", ""},
+	{"pip", nil, "the download cache of pip stays in the layer", "pip install --no-cache-dir …", "PIP_CACHE_DIR"},
+	{"yarn", []string{"/root/.yarn"}, "the download cache of yarn stays in the layer", "Add to the same RUN: && yarn cache clean", "YARN_CACHE_FOLDER"},
+}
+
+// holds reports whether one of paths, of rm or of mounts, is where the cache is.
+func (k cacheKind) holds(env, paths []string) bool {
+	dirs := k.dirs
+	if dir, ok := lookup(env, k.variable); ok && k.variable != "" {
+		dirs = append(slices.Clone(dirs), strings.TrimSuffix(dir, "/"))
+	}
+	for _, p := range paths {
+		p = strings.TrimRight(strings.TrimSuffix(p, "*"), "/")
+		if k.variable != "" && (strings.HasSuffix(p, "/.cache") || strings.HasSuffix(p, "/.cache/"+k.name)) {
+			return true
+		}
+	}
+	return slices.ContainsFunc(dirs, func(dir string) bool { return deletes(paths, dir) })
 }
 
 // caches follows the commands of one RUN in order: an installation fills a cache, and
@@ -43,8 +63,14 @@ func newCaches(st *Step) *caches {
 // left are the caches that stay in the layer.
 func (c *caches) left() []cacheKind {
 	var out []cacheKind
+	var mounts []string
+	for _, m := range c.step.mounts() {
+		if m.Type == instructions.MountTypeCache || m.Type == instructions.MountTypeTmpfs {
+			mounts = append(mounts, m.Target)
+		}
+	}
 	for _, k := range cacheKinds {
-		if c.full[k.name] && !slices.ContainsFunc(k.dirs, c.step.cached) {
+		if c.full[k.name] && !k.holds(c.step.Env, mounts) {
 			out = append(out, k)
 		}
 	}
@@ -73,7 +99,7 @@ func (c *caches) see(cmd script.Command) {
 	switch {
 	case name == "rm" || name == "find" && has(args, "-delete"):
 		for _, k := range cacheKinds {
-			if slices.ContainsFunc(k.dirs, func(dir string) bool { return deletes(args, dir) }) {
+			if k.holds(c.step.Env, args) {
 				delete(c.full, k.name)
 			}
 		}

@@ -48,6 +48,9 @@ func Scan(lines []string, blocks [][2]int) *Comments {
 		if !strings.Contains(line, "imagegate") {
 			continue
 		}
+		if i == 0 {
+			line = strings.TrimPrefix(line, "\ufeff")
+		}
 		m := directive.FindStringSubmatch(strings.TrimRight(line, "\r \t\\"))
 		if m == nil {
 			continue

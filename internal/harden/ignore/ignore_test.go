@@ -21,6 +21,7 @@ func TestScan(t *testing.T) {
 		{"trailing", "RUN x # imagegate: ignore HIG-D012 why", [][2]int{{1, 1}}, "", 1, true},
 		{"several_ids", "#imagegate:ignore HIG-D001,HIG-D012 why\nRUN x", [][2]int{{2, 2}}, "", 2, true},
 		{"several_ids_with_blanks", "# imagegate: ignore HIG-D001, HIG-D012 why\nRUN x", [][2]int{{2, 2}}, "", 2, true},
+		{"byte_order_mark", "\ufeff# imagegate: ignore HIG-D012 why\r\nRUN x", [][2]int{{2, 2}}, "", 2, true},
 		{"no_reason", "# imagegate: ignore HIG-D012\nRUN x", [][2]int{{2, 2}}, "no reason", 2, false},
 		{"no_id", "# imagegate: ignore because\nRUN x", [][2]int{{2, 2}}, "names no check", 2, false},
 		{"unknown_verb", "# imagegate: disable HIG-D012 why\nRUN x", [][2]int{{2, 2}}, "no directive", 2, false},
