@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -30,7 +31,8 @@ func runCheckCommand(a *app) *cobra.Command {
 			"65532:65532 with a read-only root, without capabilities, network or new privileges, with limits of\n" +
 			"memory and processes, and a tmpfs on each --tmpfs. It watches whether the image starts, what it\n" +
 			"tries to write, who it is and how it stops, then removes the container, and prints how to run it\n" +
-			"hardened. The engine pulls REF when it does not have it. Arguments after -- replace the command.\n\n" +
+			"hardened. The engine pulls REF when it does not have it; oci-dir:PATH and docker-archive:PATH are\n" +
+			"loaded into it and removed afterwards. Arguments after -- replace the command.\n\n" +
 			"It fails at findings of fail-on-severity or above. Without an engine it exits 3: it could not look.\n\n" + exitCodes(),
 		Example: "  imagegate run-check dhi.io/python:3.13 -- python -m http.server\n  imagegate run-check --tmpfs /tmp --tmpfs /app/profiles registry.example/app:1",
 		Args:    cobra.MinimumNArgs(1),
@@ -52,8 +54,14 @@ func runCheckCommand(a *app) *cobra.Command {
 				return fault.Usagef("read the arguments", "use positive numbers and at most 10 minutes", "--observe, --grace and --pids are out of their range")
 			}
 			opt.Cmd = args[1:]
-			pipeline.Login(cmd.Context(), cfg, args[0], &opt)
-			return a.runCheck(cmd.Context(), cfg, args[0], a.runOptions(opt), asJSON, cmd.Flags().Changed("report-dir"))
+			name, done, err := pipeline.Runnable(cmd.Context(), cfg, args[0], &opt)
+			if err != nil {
+				return errors.Join(err, done())
+			}
+			if opt.Archive == nil {
+				pipeline.Login(cmd.Context(), cfg, name, &opt)
+			}
+			return errors.Join(a.runCheck(cmd.Context(), cfg, name, a.runOptions(opt), asJSON, cmd.Flags().Changed("report-dir")), done())
 		},
 	}
 	bindNamed(cmd, "fail-on-severity", "fail-build", "report-dir", "config", "registry-username", "registry-password-stdin",

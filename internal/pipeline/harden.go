@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"iter"
-	"strings"
 
 	"github.com/imagegate/imagegate/internal/config"
 	"github.com/imagegate/imagegate/internal/fault"
@@ -169,19 +168,18 @@ func (p *platform) runCheck(ctx context.Context) {
 	}
 	defer p.timings.start(report.StageRun, p.name)()
 	p.event(Event{Stage: report.StageRun, Platform: p.name})
-	name, reason := p.runnable()
-	var o *runcheck.Observation
-	if reason == "" {
-		opt := p.deps.Run
+	opt, reason := p.deps.Run, ""
+	name := runnable(p.img, p.man, &opt)
+	if opt.Archive == nil {
 		Login(ctx, p.cfg, name, &opt)
-		var err error
-		if o, err = runcheck.Run(ctx, name, opt); err != nil {
-			if ctx.Err() != nil {
-				p.fail(report.StageRun, ctx.Err())
-				return
-			}
-			reason = err.Error()
+	}
+	o, err := runcheck.Run(ctx, name, opt)
+	if err != nil {
+		if ctx.Err() != nil {
+			p.fail(report.StageRun, ctx.Err())
+			return
 		}
+		reason = err.Error()
 	}
 	checks := runcheck.NotRun(p.imageName(), reason)
 	if reason == "" {
@@ -204,17 +202,6 @@ func Login(ctx context.Context, cfg *config.Config, ref string, opt *runcheck.Op
 	if err == nil {
 		opt.Username, opt.Password, opt.IdentityToken = login.Username, login.Password, login.IdentityToken
 	}
-}
-
-// runnable is what an engine may be asked to run, or why there is no such thing.
-func (p *platform) runnable() (name, reason string) {
-	switch p.img.Source {
-	case registry.SourceRegistry:
-		return p.img.Repository + "@" + p.man.Descriptor.Digest.String(), ""
-	case registry.SourceDocker:
-		return strings.TrimPrefix(p.img.Reference, "docker:"), ""
-	}
-	return "", "only an image of a registry or of the engine itself can be run, and this one is a file"
 }
 
 // Subject says what an image is, from its manifest and configuration.

@@ -2,9 +2,9 @@
 // API (Docker, or podman's compatible socket) and says what it saw: whether it starts,
 // what it tries to write, who it is, and how it stops.
 //
-// It starts exactly one container at a time, under a name of its own, and removes it
-// whatever happens. It never pulls into or changes anything else of the engine. Where
-// there is no engine it says that it could not look; what could not be seen is
+// It starts exactly one container at a time and removes it whatever happens, and so it
+// does with an image that it had to load. What the engine pulls stays with it, and
+// nothing else of the engine is changed. Where there is no engine it says that it could not look; what could not be seen is
 // undecided.
 //
 // Start reading at [Run], then [Judge]; the checks themselves are in checks.go and

@@ -12,12 +12,12 @@ import (
 )
 
 // probe runs the image with a writable root and asks the engine what changed.
-func (e *engine) probe(ctx context.Context, o *Observation, opt Options) (err error) {
+func (e *engine) probe(ctx context.Context, image string, o *Observation, opt Options) (err error) {
 	name := opt.Name
 	if name != "" {
 		name += "-probe"
 	}
-	id, err := e.create(ctx, o.Image, opt, false, name)
+	id, err := e.create(ctx, image, opt, false, name)
 	if err != nil {
 		return fault.New(fault.Unavailable, "create a container of "+o.Image, "check the options", err)
 	}

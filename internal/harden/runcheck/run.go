@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"maps"
 	"net/http"
@@ -45,6 +46,9 @@ type Options struct {
 	// Username and Password, or IdentityToken, are for the registry that the engine pulls
 	// from; empty means what the engine knows itself.
 	Username, Password, IdentityToken string
+	// Archive writes the image as docker save does, under a name: it is then loaded, run
+	// and removed instead of pulled. Nil means that the engine has it or can pull it.
+	Archive func(ctx context.Context, w io.Writer, name string) error
 	// NoPull leaves an image that the engine does not have alone.
 	NoPull bool
 	// NoProbe leaves out the second run with a writable root that finds silent writes.
@@ -90,7 +94,7 @@ func (o Options) filled() Options {
 // observation and no error: the error is a *[fault.Error] with code Unavailable when
 // there is no engine or the image cannot be had, Usage for options that make no
 // sense, or the context's own.
-func Run(ctx context.Context, image string, opt Options) (*Observation, error) {
+func Run(ctx context.Context, image string, opt Options) (o *Observation, err error) {
 	opt = opt.filled()
 	for _, t := range opt.Tmpfs {
 		if !path.IsAbs(t) || strings.ContainsAny(t, ":,") {
@@ -100,7 +104,7 @@ func Run(ctx context.Context, image string, opt Options) (*Observation, error) {
 	if !tmpfsSize.MatchString(opt.TmpfsSize) {
 		return nil, fault.Usagef("run "+image, "write a size such as 64m", "the size %q of a tmpfs is none", opt.TmpfsSize)
 	}
-	if _, err := imageref.Parse(image); err != nil && !localID.MatchString(image) {
+	if _, err := imageref.Parse(image); err != nil && opt.Archive == nil && !localID.MatchString(image) {
 		return nil, fault.New(fault.Usage, "run "+image, "write an image reference such as dhi.io/python:3.13", err)
 	}
 	e, err := dial(opt.Host)
@@ -111,12 +115,23 @@ func Run(ctx context.Context, image string, opt Options) (*Observation, error) {
 	if e.auth, err = registryAuth(opt); err != nil {
 		return nil, err
 	}
-	o := &Observation{
+	o = &Observation{
 		Image: image, User: opt.User, Tmpfs: opt.Tmpfs, TmpfsSize: opt.TmpfsSize, Memory: opt.Memory, PIDs: opt.PIDs, Network: opt.Network,
 		Entrypoint: opt.Entrypoint, Cmd: opt.Cmd, Zombies: -1,
 	}
 	if o.Engine, err = e.version(ctx); err != nil {
 		return nil, err
+	}
+	if opt.Archive != nil {
+		var name string
+		name, err = e.load(ctx, image, opt.Archive)
+		if name != "" {
+			defer func() { err = errors.Join(err, e.unload(ctx, name)) }()
+		}
+		if err != nil {
+			return nil, err
+		}
+		image, opt.NoPull = name, true
 	}
 	if err := e.have(ctx, image, opt.NoPull); err != nil {
 		return nil, err
@@ -128,11 +143,11 @@ func Run(ctx context.Context, image string, opt Options) (*Observation, error) {
 			return o, nil
 		}
 	}
-	if err := e.hardened(ctx, o, opt); err != nil {
+	if err := e.hardened(ctx, image, o, opt); err != nil {
 		return nil, err
 	}
 	if o.Started && !opt.NoProbe {
-		if err := e.probe(ctx, o, opt); err != nil {
+		if err := e.probe(ctx, image, o, opt); err != nil {
 			return nil, err
 		}
 	}
@@ -185,8 +200,8 @@ func (e *engine) remove(ctx context.Context, id string) error {
 }
 
 // hardened is the run that counts.
-func (e *engine) hardened(ctx context.Context, o *Observation, opt Options) (err error) {
-	id, err := e.create(ctx, o.Image, opt, true, opt.Name)
+func (e *engine) hardened(ctx context.Context, image string, o *Observation, opt Options) (err error) {
+	id, err := e.create(ctx, image, opt, true, opt.Name)
 	if err != nil {
 		return fault.New(fault.Unavailable, "create a container of "+o.Image, "check the options", err)
 	}

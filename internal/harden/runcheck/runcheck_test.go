@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"path/filepath"
@@ -103,6 +104,29 @@ func (f *fakeEngine) handler() http.Handler {
 			f.images = map[string]bool{}
 		}
 		f.images[r.URL.Query().Get("fromImage")] = true
+	})
+	m.HandleFunc("POST /v1.41/images/load", func(w http.ResponseWriter, r *http.Request) {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		name, err := io.ReadAll(r.Body)
+		switch {
+		case err != nil:
+			fail(w, 500, err.Error())
+		case strings.Contains(string(name), "broken"):
+			fmt.Fprintln(w, `{"stream":"Loading"}`)
+			fmt.Fprintln(w, `{"error":"invalid archive"}`)
+		default:
+			f.images[string(name)] = true
+		}
+	})
+	m.HandleFunc("DELETE /v1.41/images/{name...}", func(w http.ResponseWriter, r *http.Request) {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		if len(f.live) > 0 {
+			fail(w, 409, "in use")
+			return
+		}
+		delete(f.images, r.PathValue("name"))
 	})
 	m.HandleFunc("POST /v1.41/containers/create", func(w http.ResponseWriter, r *http.Request) {
 		f.mu.Lock()
@@ -271,6 +295,35 @@ func TestRun(t *testing.T) {
 			if !h.ReadonlyRootfs || h.CapDrop[0] != "ALL" || h.SecurityOpt[0] != "no-new-privileges" || h.NetworkMode != "none" || h.Memory == 0 || h.PidsLimit == 0 ||
 				!strings.Contains(h.Tmpfs["/tmp"], "noexec,nosuid") || e.created[0].User != "65532:65532" {
 				t.Errorf("it was not started hardened: %+v", e.created[0])
+			}
+		})
+	}
+}
+
+func TestRunOfAnArchive(t *testing.T) {
+	for _, tt := range []struct {
+		name    string
+		archive func(context.Context, io.Writer, string) error
+		code    fault.Code
+	}{
+		{"loaded_and_removed", func(_ context.Context, w io.Writer, name string) error { _, err := io.WriteString(w, name); return err }, fault.OK},
+		{"refused", func(_ context.Context, w io.Writer, _ string) error {
+			_, err := io.WriteString(w, "broken")
+			return err
+		}, fault.Unavailable},
+		{"cannot_be_read", func(context.Context, io.Writer, string) error { return errors.New("no such layer") }, fault.Unavailable},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			e := &fakeEngine{exit: 0, images: map[string]bool{}, changes: "[]"}
+			o, err := Run(t.Context(), "oci-dir:here", Options{Host: e.start(t), Observe: time.Millisecond, Archive: tt.archive})
+			if fault.CodeOf(err) != tt.code {
+				t.Fatalf("Run: %v, want code %d", err, tt.code)
+			}
+			if len(e.images)+len(e.live) != 0 || len(e.pulled) != 0 {
+				t.Errorf("left behind: images %v, containers %v; pulled %v", e.images, e.live, e.pulled)
+			}
+			if err == nil && (o.Image != "oci-dir:here" || len(e.created) != 2 || !strings.HasPrefix(e.created[0].Image, "imagegate.invalid/run-check:")) {
+				t.Errorf("%s ran as %+v", o.Image, e.created)
 			}
 		})
 	}
