@@ -107,7 +107,7 @@ func (p *Project) one(r *rule, comments map[string]*ignore.Comments) []report.Ch
 			s.NotApplicablef("no service has what this is about")
 			break
 		}
-		s.Passf("all %d services", n)
+		s.Passf("%s", services(n))
 	}
 	return s.Results()
 }
@@ -121,6 +121,13 @@ func Refused(err *LoadError) []report.Check {
 
 func (e *LoadError) refusal() string {
 	return "Compose would refuse it: " + strings.ReplaceAll(check.Cut(e.Err.Error()), "\n", "; ")
+}
+
+func services(n int) string {
+	if n == 1 {
+		return "the one service"
+	}
+	return fmt.Sprintf("all %d services", n)
 }
 
 // quoted names a service in a reason.
@@ -145,7 +152,7 @@ var valid = &rule{
 				p.Undecidedf(s.at("env_file"), "%s: an env file is not read: %s", quoted(s), u)
 			}
 		}
-		p.Passf("%d services", len(p.p.Services))
+		p.Passf("%s", services(len(p.p.Services)))
 	},
 }
 

@@ -124,6 +124,8 @@ type reader struct {
 	// substituted last lacks one.
 	lookup func(string) (string, bool)
 	open   bool
+	// fill is what stands in for the value of a variable in a text.
+	fill func(text, name string) string
 }
 
 // injectedPrefix names the services that stand for those of extended files.
@@ -143,7 +145,7 @@ func Load(ctx context.Context, fsys fs.FS, files []string, opt Options) (p *Proj
 			p, err = nil, &LoadError{Path: files[0], Line: 1, Err: fmt.Errorf("the loader gave up: %v", r)}
 		}
 	}()
-	r := &reader{fsys: fsys, read: map[string]bool{}, docs: map[string]*document{}, warn: map[string]bool{}}
+	r := &reader{fsys: fsys, read: map[string]bool{}, docs: map[string]*document{}, warn: map[string]bool{}, fill: empty}
 	p = &Project{Path: files[0], opt: opt}
 	dir := path.Dir(path.Clean(files[0]))
 	r.dir = dir
@@ -181,7 +183,8 @@ func Load(ctx context.Context, fsys fs.FS, files []string, opt Options) (p *Proj
 		}
 		details.ConfigFiles = append(details.ConfigFiles, types.ConfigFile{Filename: name, Content: content})
 	}
-	load := func(details types.ConfigDetails, unset string) (*types.Project, error) {
+	load := func(details types.ConfigDetails, fill func(text, name string) string) (*types.Project, error) {
+		r.fill = fill
 		details.Environment = maps.Clone(details.Environment)
 		return loader.LoadWithContext(ctx, details, func(o *loader.Options) {
 			o.SetProjectName("project", true)
@@ -194,25 +197,21 @@ func Load(ctx context.Context, fsys fs.FS, files []string, opt Options) (p *Proj
 			o.ResourceLoaders = []loader.ResourceLoader{refuse{}}
 			o.MaxNodeVisits = maxNodes
 			o.Interpolate = &interpolation.Options{
-				Substitute: r.substitute,
-				LookupValue: func(key string) (string, bool) {
-					v, ok := r.lookup(key)
-					if !ok && unset != "" {
-						return unset, true
-					}
-					return v, ok
-				},
+				Substitute:      r.substitute,
+				LookupValue:     r.lookup,
 				TypeCastMapping: r.lenient(o.Interpolate.TypeCastMapping),
 			}
 		})
 	}
-	p.model, err = load(details, "")
+	p.model, err = load(details, empty)
 	filled := false
 	if err != nil && len(r.warn) > 0 {
 		// Variables without a value may be all that is wrong: it is the values of
 		// another place that are missing, and the rest can be checked.
-		for _, value := range []string{"unset", "0"} {
-			if model, err2 := load(details, value); err2 == nil {
+		for _, fill := range []func(text, name string) string{
+			guess, func(string, string) string { return "unset" }, func(string, string) string { return "0" },
+		} {
+			if model, err2 := load(details, fill); err2 == nil {
 				p.model, err, filled = model, nil, true
 				break
 			}
@@ -220,7 +219,7 @@ func Load(ctx context.Context, fsys fs.FS, files []string, opt Options) (p *Proj
 	}
 	if err != nil {
 		return nil, p.refused(r.first(err, func(d types.ConfigDetails) error {
-			_, err := load(d, "")
+			_, err := load(d, empty)
 			return err
 		}, p.docs, details))
 	}

@@ -19,7 +19,9 @@ type openValue struct {
 	// alone is true when nothing else of the key stands on its line, whole when
 	// everything under the key is like it.
 	alone, whole bool
-	keyLine      int
+	// keyLine is the line of the key; entryLine that of its entry in a list, when it is
+	// the only one there, and 0 otherwise.
+	keyLine, entryLine int
 }
 
 // nodes are the mappings that a service is made of: those of the overrides first, each
@@ -120,9 +122,10 @@ func (s *Service) openUnder(key string, k, v *yaml.Node, n placed) []openValue {
 		}
 		o := openValue{key: key, text: leaf.Value, variables: names, alone: lines[leaf.Line] == 1, keyLine: k.Line}
 		o.at = check.At{Location: n.doc.path, Line: leaf.Line}
+		o.entryLine = entryLine(v, leaf)
 		if !n.own {
 			o.at = s.at()
-			o.alone, o.keyLine = false, o.at.Line
+			o.alone, o.keyLine, o.entryLine = false, o.at.Line, 0
 		}
 		out = append(out, o)
 	}
@@ -130,6 +133,24 @@ func (s *Service) openUnder(key string, k, v *yaml.Node, n placed) []openValue {
 		out[i].whole = len(out) == total
 	}
 	return out
+}
+
+// entryLine is where the entry of a list begins that holds leaf as a value; 0 when there
+// is no such entry or another begins on that line.
+func entryLine(v, leaf *yaml.Node) int {
+	line, others := 0, map[int]int{}
+	if v.Kind == yaml.SequenceNode {
+		for _, e := range v.Content {
+			others[e.Line]++
+			if e.Kind == yaml.MappingNode && slices.Contains(e.Content, leaf) {
+				line = e.Line
+			}
+		}
+	}
+	if others[line] != 1 {
+		return 0
+	}
+	return line
 }
 
 // harmlessPart says that the variables of a value are in a part of it that decides
@@ -236,7 +257,7 @@ func (p *pass) say(notes []note) {
 // among finds the open value that an outcome is about.
 func among(values []openValue, at check.At) *openValue {
 	for i, o := range values {
-		if o.at.Location == at.Location && (o.at.Line == at.Line && (o.alone || o.whole) || o.keyLine == at.Line && o.whole) {
+		if o.at.Location == at.Location && (o.at.Line == at.Line && (o.alone || o.whole) || o.keyLine == at.Line && o.whole || o.entryLine == at.Line && at.Line > 0) {
 			return &values[i]
 		}
 	}

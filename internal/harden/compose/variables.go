@@ -3,6 +3,7 @@ package compose
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -131,7 +132,10 @@ func (r *reader) substitute(text string, lookup template.Mapping) (string, error
 				return v, true
 			}
 			v, ok := lookup(key)
-			return v, ok || slices.Contains(lacking, key) // the template would log it
+			if !ok && slices.Contains(lacking, key) {
+				v, ok = r.fill(text, key), true // the template would log one without a value
+			}
+			return v, ok
 		}, template.WithoutLogging)
 		var required *template.MissingRequiredError
 		if !errors.As(err, &required) || missing[required.Variable] != "" {
@@ -146,6 +150,35 @@ func (r *reader) substitute(text string, lookup template.Mapping) (string, error
 		missing[required.Variable] = "1"
 	}
 	return text, nil
+}
+
+// empty is how Compose fills in for a variable without a value.
+func empty(string, string) string { return "" }
+
+// The forms of texts, with "$" for each variable, that take numbers and addresses, and
+// of the names of variables that hold them.
+var (
+	addressFirst = regexp.MustCompile(`^\$:[0-9$-]*:[0-9$-]+(/[a-z]+)?$`)
+	portForm     = regexp.MustCompile(`^([0-9.]+:|\[[0-9a-f:]+\]:)?[0-9$-]+(:[0-9$-]+)?(/[a-z]+)?$`)
+	addressName  = regexp.MustCompile(`(?i)(^|_)(IP|IPV4|ADDR|ADDRESS|BIND|LISTEN|INTERFACE|HOST)(_|$)`)
+	durationName = regexp.MustCompile(`(?i)(INTERVAL|TIMEOUT|PERIOD|DELAY|WINDOW)`)
+	numberName   = regexp.MustCompile(`(?i)(PORT|MEM|CPU|SIZE|LIMIT|COUNT|REPLICAS|PIDS|UID|GID|USER)`)
+)
+
+// guess fills in with something that fits where an empty text does not. What it is
+// decides nothing: [pass.settle] sees that the value is open.
+func guess(text, name string) string {
+	form := blank(text)
+	first := strings.TrimLeft(text[strings.IndexByte(text, '$')+1:], "{")
+	switch {
+	case addressFirst.MatchString(form) && identifier(first) == name, form == "$" && addressName.MatchString(name):
+		return "0.0.0.0"
+	case form == "$" && durationName.MatchString(name):
+		return "1s"
+	case form == "$" && numberName.MatchString(name), form != "$" && (portForm.MatchString(form) || addressFirst.MatchString(form)):
+		return "1"
+	}
+	return "unset"
 }
 
 // lenient lets a switch or a number be left open: a text that lacks a variable and is
@@ -165,6 +198,22 @@ func (r *reader) lenient(casts map[tree.Path]interpolation.Cast) map[tree.Path]i
 				return v, nil
 			}
 			return v, err
+		}
+	}
+	for value, paths := range map[string][]string{
+		"0": {"mem_limit", "mem_reservation", "memswap_limit", "shm_size", "deploy.resources.limits.memory", "deploy.resources.reservations.memory"},
+		"0s": {
+			"stop_grace_period", "healthcheck.interval", "healthcheck.timeout", "healthcheck.start_period", "healthcheck.start_interval",
+			"deploy.restart_policy.delay", "deploy.restart_policy.window",
+		},
+	} {
+		for _, path := range paths {
+			out[tree.NewPath("services", "*", path)] = func(text string) (any, error) {
+				if r.open {
+					return value, nil
+				}
+				return text, nil
+			}
 		}
 	}
 	return out
