@@ -121,7 +121,11 @@ func (l *linter) file(name string, kind check.Kind) error {
 	}
 	l.done[name] = true
 	if kind == check.Compose {
-		return l.compose(name)
+		names := []string{name}
+		if o := override(l.fsys, name); o != "" {
+			names = append(names, o)
+		}
+		return l.compose(names)
 	}
 	data, err := readFile(l.fsys, name, dockerfile.MaxSize)
 	if err != nil {
@@ -144,14 +148,13 @@ func (l *linter) file(name string, kind check.Kind) error {
 	return nil
 }
 
-// compose lints one project: the file, its override when Compose would read one, and
-// every file that it includes as a project of its own.
-func (l *linter) compose(name string) error {
-	names := []string{name}
-	if o := override(l.fsys, name); o != "" {
-		names = append(names, o)
-		l.done[o] = true
+// compose lints one project: a file with those on top of it, and whatever it includes as
+// projects of their own.
+func (l *linter) compose(names []string) error {
+	for _, n := range names {
+		l.done[n] = true
 	}
+	name := names[0]
 	p, err := compose.Load(l.ctx, l.fsys, names, compose.Options{Env: l.opt.Env, Trusted: l.opt.Trusted})
 	if err != nil {
 		if base := baseOf(l.fsys, name); base != "" && strings.Contains(err.Error(), "neither an image nor a build context") {
@@ -179,15 +182,22 @@ func (l *linter) compose(name string) error {
 	for _, w := range p.Warnings {
 		l.res.Warnings = append(l.res.Warnings, name+": "+w)
 	}
-	for _, inc := range p.Includes {
-		if _, err := fs.Stat(l.fsys, inc); err != nil {
-			l.res.Warnings = append(l.res.Warnings, fmt.Sprintf("%s includes %s, which is not there", name, inc))
-			continue
+	for _, files := range p.Includes {
+		var there []string
+		for _, inc := range files {
+			if _, err := fs.Stat(l.fsys, inc); err != nil {
+				l.res.Warnings = append(l.res.Warnings, fmt.Sprintf("%s includes %s, which is not there", name, inc))
+				continue
+			}
+			there = append(there, inc)
 		}
 		if len(l.done) > l.opt.MaxFiles {
 			return tooMany(l.opt.MaxFiles)
 		}
-		if err := l.file(inc, check.Compose); err != nil {
+		if len(there) == 0 || l.done[there[0]] {
+			continue
+		}
+		if err := l.compose(there); err != nil {
 			return err
 		}
 	}

@@ -110,6 +110,22 @@ func TestLintOverrideOfTheOtherSpelling(t *testing.T) {
 	}
 }
 
+func TestLintIncludesSeveralFilesAsOneProject(t *testing.T) {
+	m := fstest.MapFS{
+		"compose.yaml":  {Data: []byte("include: [{path: [sub/a.yaml, sub/b.yaml]}]\nservices: {x: {image: \"x:1\"}}\n")},
+		"sub/a.yaml":    {Data: []byte("services: {a: {image: \"a:1\", privileged: true}}\n")},
+		"sub/b.yaml":    {Data: []byte("services: {a: {pid: host}}\n")},
+		"sub/other.txt": {Data: []byte("x")},
+	}
+	res, err := harden.Lint(t.Context(), m, nil, harden.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a, b := failing(res.Checks, "sub/a.yaml"), failing(res.Checks, "sub/b.yaml"); !slices.Contains(a, "C008") || !slices.Contains(b, "C009") || slices.Contains(b, "C001") {
+		t.Errorf("the findings are %v and %v, want C008 of the first, and C009 and no C001 of the second", a, b)
+	}
+}
+
 // TestLintRefusedAndChecked: what a project asks for is told although Compose would
 // refuse it for what it refers to.
 func TestLintRefusedAndChecked(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/compose-spec/compose-go/v2/types"
+	"go.yaml.in/yaml/v3"
 
 	"github.com/imagegate/imagegate/internal/harden/check"
 	"github.com/imagegate/imagegate/internal/report"
@@ -248,6 +249,14 @@ var noSecrets = &rule{
 					break
 				}
 			}
+			if name := secretOption(f.words); name != "" && !s.variable(f.key) {
+				p.Failf(s.at(f.key), "%s: the option %s of %s has a value, and its name says that it is a secret", quoted(s), check.Quote(name), f.key)
+			}
+		}
+		for _, c := range s.Configs {
+			if kind := check.SecretValue(s.project.model.Configs[c.Source].Content); kind != "" {
+				p.Failf(s.at("configs", c.Source), "%s: the content of the config %s holds %s", quoted(s), check.Quote(c.Source), kind)
+			}
 		}
 		if s.Build != nil {
 			for _, name := range sortedKeys(s.Build.Args) {
@@ -258,6 +267,36 @@ var noSecrets = &rule{
 		}
 		return true
 	},
+}
+
+// secretOption is the first option of a command line that gives a secret away: by
+// "--name=value" or "--name value".
+func secretOption(words []string) string {
+	for i, w := range words {
+		name, value, found := strings.Cut(strings.TrimLeft(w, "-"), "=")
+		if !strings.HasPrefix(w, "-") || !check.SecretName(name) && name != "requirepass" && name != "masterauth" {
+			continue
+		}
+		if !found && i+1 < len(words) && !strings.HasPrefix(words[i+1], "-") {
+			value = words[i+1]
+		}
+		if !check.Reference(value) {
+			return w[:len(w)-len(strings.TrimLeft(w, "-"))] + name
+		}
+	}
+	return ""
+}
+
+// variable reports whether a value of the service uses variables: then what is in it may
+// not be in the file.
+func (s *Service) variable(key string) bool {
+	for _, n := range s.project.nodes(s.Name) {
+		if v := child(n.node, key); v != nil {
+			leaves := append([]*yaml.Node{v}, v.Content...)
+			return slices.ContainsFunc(leaves, func(l *yaml.Node) bool { return strings.Contains(l.Value, "$") })
+		}
+	}
+	return false
 }
 
 // scheme is what stands before a token in a header.

@@ -157,6 +157,12 @@ func TestRules(t *testing.T) {
 		{"secret_in_url", "HIG-C020", head + "    environment:\n      DATABASE_URL: mysql://root:whalehello@db:3306/mysql\n", "failed@5"},
 		{"secret_in_url_by_variable", "HIG-C020", head + "    environment:\n      DATABASE_URL: mysql://root:${PW}@db:3306/mysql\n", "passed@0"},
 		{"secret_in_command", "HIG-C020", head + "    command: --routes=nats://ruser:T0pS3cr3t@nats:6222\n", "failed@4"},
+		{"secret_as_option", "HIG-C020", head + "    command: redis-server --requirepass hunter2\n", "failed@4"},
+		{"secret_as_option_with_equals", "HIG-C020", head + "    command: [\"app\", \"--db-password=hunter2\"]\n", "failed@4"},
+		{"secret_as_option_by_variable", "HIG-C020", "-- compose.yaml --\n" + head + "    command: redis-server --requirepass ${PW}\n-- .env --\nPW=hunter2\n", "passed@0"},
+		{"secret_as_option_by_variable_in_list", "HIG-C020", "-- compose.yaml --\n" + head + "    command: [redis-server, --requirepass, $PW]\n-- .env --\nPW=hunter2\n", "passed@0"},
+		{"option_without_a_secret", "HIG-C020", head + "    command: app --token-file /run/secrets/t --password --verbose\n", "passed@0"},
+		{"secret_in_inline_config", "HIG-C020", head + "    configs: [c]\nconfigs:\n  c:\n    content: \"url=mysql://root:hunter2@db/x\"\n", "failed@4"},
 		{"secret_build_arg", "HIG-C020", "services:\n  a:\n    build:\n      context: .\n      args:\n        NPM_TOKEN: abc\n", "failed@6"},
 		{"shared_default_network", "HIG-C021", head + "  b:\n    image: y:1\n", "failed@2"},
 		{"one_service", "HIG-C021", head, "not-applicable@0"},
@@ -258,12 +264,12 @@ func (f onlyFS) Open(name string) (fs.File, error) {
 }
 
 func TestIncludesAreNamedAndNotRead(t *testing.T) {
-	m := onlyFS{files("-- compose.yaml --\ninclude:\n  - sub/compose.yaml\n  - path: [other.yaml]\n  - oci://registry.example/x\nservices:\n  a:\n    image: x:1\n    depends_on: [b]\n"), t}
+	m := onlyFS{files("-- compose.yaml --\ninclude:\n  - sub/compose.yaml\n  - path: [other.yaml, more.yaml]\n  - oci://registry.example/x\nservices:\n  a:\n    image: x:1\n    depends_on: [b]\n"), t}
 	p, err := Load(t.Context(), m, []string{"compose.yaml"}, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := []string{"sub/compose.yaml", "other.yaml"}; !slices.Equal(p.Includes, want) {
+	if want := [][]string{{"sub/compose.yaml"}, {"other.yaml", "more.yaml"}}; !slices.EqualFunc(p.Includes, want, slices.Equal) {
 		t.Errorf("includes %v, want %v", p.Includes, want)
 	}
 	if !slices.ContainsFunc(p.Warnings, func(w string) bool { return strings.Contains(w, "not fetched") }) {

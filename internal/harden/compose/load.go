@@ -52,8 +52,8 @@ type Project struct {
 	Files []string
 	// Services are in the order of their names.
 	Services []*Service
-	// Includes are files that this one includes; they are projects of their own.
-	Includes []string
+	// Includes are the projects that this one includes, each a base and what goes on top.
+	Includes [][]string
 	// Warnings are things a reader should know: variables without a value, files of
 	// other places that were not fetched.
 	Warnings []string
@@ -175,10 +175,16 @@ func Load(ctx context.Context, fsys fs.FS, files []string, opt Options) (p *Proj
 		}
 		for _, inc := range includes {
 			partial = true
-			if remote(inc) {
-				r.warn[fmt.Sprintf("%s includes %s, which is not fetched", name, inc)] = true
-			} else {
-				p.Includes = append(p.Includes, path.Join(path.Dir(name), inc))
+			files := []string{}
+			for _, f := range inc {
+				if remote(f) {
+					r.warn[fmt.Sprintf("%s includes %s, which is not fetched", name, f)] = true
+				} else {
+					files = append(files, path.Join(path.Dir(name), f))
+				}
+			}
+			if len(files) > 0 {
+				p.Includes = append(p.Includes, files)
 			}
 		}
 		details.ConfigFiles = append(details.ConfigFiles, types.ConfigFile{Filename: name, Content: content})

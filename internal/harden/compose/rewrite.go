@@ -137,7 +137,7 @@ func (b *bounds) measure(n *yaml.Node, depth int) (int, error) {
 // rewrite returns the document for compose-go: without version (which it would log)
 // and include (which it would read), and with the services of extended files added
 // under names of our own, so that extends never leaves the document.
-func (r *reader) rewrite(d *document) (content []byte, includes []string, err error) {
+func (r *reader) rewrite(d *document) (content []byte, includes [][]string, err error) {
 	var out bytes.Buffer
 	enc := yaml.NewEncoder(&out)
 	for _, root := range d.roots {
@@ -173,20 +173,27 @@ func (r *reader) rewrite(d *document) (content []byte, includes []string, err er
 	return out.Bytes(), includes, nil
 }
 
-func includePaths(n *yaml.Node) []string {
-	var out []string
+// includePaths lists what is included: in the short form one file each, in the long
+// form a file or several that go on top of one another.
+func includePaths(n *yaml.Node) [][]string {
+	var out [][]string
 	for _, c := range n.Content {
 		if c.Kind == yaml.ScalarNode {
-			out = append(out, c.Value)
+			out = append(out, []string{c.Value})
 		}
-		if p := child(c, "path"); p != nil {
-			if p.Kind == yaml.ScalarNode {
-				out = append(out, p.Value)
-			}
-			for _, e := range p.Content {
-				out = append(out, e.Value)
-			}
+		p := child(c, "path")
+		if p == nil {
+			continue
 		}
+		if p.Kind == yaml.ScalarNode {
+			out = append(out, []string{p.Value})
+			continue
+		}
+		var files []string
+		for _, e := range p.Content {
+			files = append(files, e.Value)
+		}
+		out = append(out, files)
 	}
 	return out
 }
