@@ -2,7 +2,6 @@ package compose
 
 import (
 	"net/netip"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -11,8 +10,6 @@ import (
 	"github.com/imagegate/imagegate/internal/harden/check"
 	"github.com/imagegate/imagegate/internal/report"
 )
-
-func sortStrings(s []string) { slices.Sort(s) }
 
 // portText names a published port as in the short form.
 func portText(p types.ServicePortConfig) string {

@@ -2,6 +2,7 @@ package imagecheck
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -25,7 +26,7 @@ var noSecretEnv = &rule{
 			k, v, _ := strings.Cut(kv, "=")
 			p.pair("config.Env", k, v)
 		}
-		for _, k := range sortedKeys(p.in.Config.Config.Labels) {
+		for _, k := range slices.Sorted(maps.Keys(p.in.Config.Config.Labels)) {
 			p.pair("config.Labels", k, p.in.Config.Config.Labels[k])
 		}
 		p.Passf("no name or value looks like a secret")

@@ -2,6 +2,7 @@ package imagecheck
 
 import (
 	"fmt"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -149,7 +150,7 @@ var privilegedPorts = &rule{
 		Good:       `{"config": {"User": "65532", "ExposedPorts": {"8080/tcp": {}}}, "files": []}`,
 	},
 	run: func(p *pass) {
-		names := sortedKeys(p.in.Config.Config.ExposedPorts)
+		names := slices.Sorted(maps.Keys(p.in.Config.Config.ExposedPorts))
 		for _, n := range names {
 			port, _, _ := strings.Cut(n, "/")
 			port, _, _ = strings.Cut(port, "-")
@@ -180,7 +181,7 @@ var volumes = &rule{
 		Good:       `{"config": {"User": "65532", "Volumes": {"/data": {}}}, "files": []}`,
 	},
 	run: func(p *pass) {
-		names := sortedKeys(p.in.Config.Config.Volumes)
+		names := slices.Sorted(maps.Keys(p.in.Config.Config.Volumes))
 		for _, n := range names {
 			for _, dir := range []string{"/bin", "/sbin", "/usr", "/lib", "/lib64", "/etc", "/boot", "/dev", "/proc", "/sys", "/root"} {
 				if c := path.Clean("/" + n); c == "/" || c == dir || strings.HasPrefix(c, dir+"/") {
@@ -195,13 +196,4 @@ var volumes = &rule{
 		}
 		p.Passf("volumes: %s", check.List(names, 5))
 	},
-}
-
-func sortedKeys[V any](m map[string]V) []string {
-	out := make([]string, 0, len(m))
-	for k := range m {
-		out = append(out, k)
-	}
-	slices.Sort(out)
-	return out
 }

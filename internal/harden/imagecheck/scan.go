@@ -1,7 +1,6 @@
 package imagecheck
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -147,7 +146,7 @@ func (f *facts) look(in *Input, p string, info fs.FileInfo) {
 	if program && !link && info.Size() >= minShell && info.Size() <= maxShell {
 		f.programs = append(f.programs, p)
 	}
-	f.certificates(in.FS, p, info)
+	f.certificates(p, info)
 	if what := leftover(p, info); what != "" {
 		f.caches = append(f.caches, p)
 	}
@@ -164,77 +163,6 @@ func (f *facts) look(in *Input, p string, info fs.FileInfo) {
 		f.owned = append(f.owned, p)
 	}
 }
-
-// lookBelow looks for secrets among the files that a later layer hides.
-func (f *facts) lookBelow(ctx context.Context, in *Input) error {
-	if in.Hidden == nil {
-		return nil
-	}
-	n := 0
-	for h := range in.Hidden {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		if n++; n > in.Budget.Files {
-			f.cut = or(f.cut, fmt.Sprintf("only the first %d hidden files were looked at", in.Budget.Files))
-			return nil
-		}
-		what := check.SecretFile(h.Path)
-		if what == "" || h.Size == 0 || packaged(h.Path) || slices.ContainsFunc(f.secrets, func(s found) bool { return s.path == h.Path }) {
-			continue
-		}
-		if kind := secretContent(h.Open, path.Base(h.Path), h.Size); kind != "" {
-			f.secrets = append(f.secrets, found{h.Path, fmt.Sprintf("%s: a later layer removes it, and layer %d still has it", or(kind, what), h.Layer)})
-		}
-	}
-	return nil
-}
-
-// Sizes between which a program file may be a shell, and how much of all is read to
-// find one, in bytes.
-const (
-	minShell  = 64 << 10
-	maxShell  = 8 << 20
-	maxUnmask = 128 << 20
-)
-
-// unmask looks for shells by what is in them, since a copy by another name starts like
-// any other. Where one was found by its name already, one more would change nothing.
-func (f *facts) unmask(ctx context.Context, fsys fs.FS) error {
-	if len(f.shells) > 0 {
-		return nil
-	}
-	budget := int64(maxUnmask)
-	for _, p := range f.programs {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		if !machineCode(fsys, p) {
-			continue
-		}
-		data := head(fsys, p, maxShell)
-		if budget -= int64(len(data)); budget < 0 {
-			break
-		}
-		if busyboxCode(data) || bytes.Contains(data, []byte("@(#)Bash version")) {
-			f.disguised = append(f.disguised, p)
-		}
-	}
-	return nil
-}
-
-// isBusybox reports whether a name is one of the many of busybox, by a link of either
-// kind.
-func isBusybox(fsys fs.FS, p string) bool {
-	return machineCode(fsys, p) && busyboxCode(head(fsys, p, maxShell))
-}
-
-func busyboxCode(data []byte) bool {
-	return bytes.Contains(data, []byte("BusyBox v")) && bytes.Contains(data, []byte("multi-call binary"))
-}
-
-// machineCode reports whether a file starts as an ELF program does.
-func machineCode(fsys fs.FS, p string) bool { return string(head(fsys, p, 4)) == "\x7fELF" }
 
 func or(a, b string) string {
 	if a != "" && a != "?" {
@@ -285,7 +213,7 @@ func (f *facts) language(base string) {
 }
 
 // certificates notes CA bundles and time zone data that are not empty.
-func (f *facts) certificates(_ fs.FS, p string, info fs.FileInfo) {
+func (f *facts) certificates(p string, info fs.FileInfo) {
 	if !info.Mode().IsRegular() || info.Size() == 0 {
 		return
 	}
@@ -312,68 +240,6 @@ func leftover(p string, info fs.FileInfo) string {
 		return "cache"
 	}
 	return ""
-}
-
-// packaged are places where distributions keep samples and public test keys.
-func packaged(p string) bool {
-	for _, dir := range []string{"usr/share/", "usr/lib/python", "usr/local/lib/python", "usr/lib/ruby", "usr/lib/node_modules/", "usr/local/lib/node_modules/", "etc/ssl/certs/", "etc/pki/", "usr/lib/jvm/", "opt/java/"} {
-		if strings.HasPrefix(p, dir) {
-			return true
-		}
-	}
-	return strings.Contains(p, "/site-packages/") || strings.Contains(p, "/node_modules/") || strings.Contains(p, "/testdata/") || strings.Contains(p, "/test/") || strings.Contains(p, "/tests/")
-}
-
-// maxPeek is how much of a file is read to see whether it holds a secret.
-const maxPeek = 64 << 10
-
-// secretContent looks into a file with a telling name. It returns "" when the content
-// shows that there is none, "?" when the name has to do.
-func secretContent(open func() (io.ReadCloser, error), base string, size int64) string {
-	file, err := open()
-	if err != nil {
-		return "?"
-	}
-	defer file.Close()
-	data, err := io.ReadAll(io.LimitReader(file, maxPeek))
-	if err != nil {
-		return "?"
-	}
-	text := string(data)
-	if kind := check.SecretValue(text); kind != "" {
-		return kind
-	}
-	switch {
-	case strings.HasSuffix(base, ".pem"), strings.HasSuffix(base, ".key"):
-		if strings.Contains(text, "PRIVATE KEY") {
-			return "a private key"
-		}
-		return ""
-	case base == ".npmrc":
-		if !strings.Contains(text, "_auth") && !strings.Contains(text, "_password") {
-			return ""
-		}
-	case strings.HasPrefix(base, ".env"):
-		for _, line := range strings.Split(text, "\n") {
-			k, v, ok := strings.Cut(strings.TrimPrefix(strings.TrimSpace(line), "export "), "=")
-			if ok && check.SecretName(strings.TrimSpace(k)) && !check.Reference(v) {
-				return "an environment file with secrets"
-			}
-		}
-		if size <= maxPeek {
-			return ""
-		}
-	case base == "config.json":
-		if !strings.Contains(text, `"auth"`) && !strings.Contains(text, `"identitytoken"`) {
-			return ""
-		}
-	case base == ".yarnrc.yml", base == ".pypirc", base == "config", base == ".my.cnf":
-		l := strings.ToLower(text)
-		if !strings.Contains(l, "token") && !strings.Contains(l, "password") && !strings.Contains(l, "client-key-data") {
-			return ""
-		}
-	}
-	return "?"
 }
 
 // osRelease reads etc/os-release.
