@@ -1,6 +1,7 @@
 package render
 
 import (
+	"fmt"
 	"io"
 	"strings"
 )
@@ -21,7 +22,7 @@ func TrustTable(w io.Writer, rows []TrustRow) error {
 	for _, r := range rows {
 		signers := r.Signers
 		if len(signers) == 0 {
-			signers = []string{"nobody: " + r.Hint}
+			signers = []string{"nobody (see below)"}
 		}
 		origin := r.Origin
 		if r.Shadowed {
@@ -43,5 +44,15 @@ func TrustTable(w io.Writer, rows []TrustRow) error {
 			}
 		}
 	}
-	return t.flush()
+	if err := t.flush(); err != nil {
+		return err
+	}
+	var b strings.Builder
+	for _, r := range rows {
+		if len(r.Signers) == 0 {
+			fmt.Fprintf(&b, "\n%s\n", plainLong(r.Match+": "+r.Hint))
+		}
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
 }
