@@ -33,6 +33,8 @@ var userNonRoot = &rule{
 		switch {
 		case u.unknown && p.in.FS == nil:
 			p.Undecidedf(key("config.User"), "the user %s is a name and the files were not read", check.Quote(spec))
+		case u.unknown && !p.passwd && p.badPasswd != "":
+			p.Undecidedf(key("config.User"), "the user %s is a name and /etc/passwd cannot be read: %s", check.Quote(spec), p.badPasswd)
 		case u.unknown:
 			p.Failf(key("config.User"), "the user %s is a name that /etc/passwd does not have", check.Quote(spec))
 		case u.uid > maxUID:

@@ -97,8 +97,8 @@ func (o Options) filled() Options {
 func Run(ctx context.Context, image string, opt Options) (o *Observation, err error) {
 	opt = opt.filled()
 	for _, t := range opt.Tmpfs {
-		if !path.IsAbs(t) || strings.ContainsAny(t, ":,") {
-			return nil, fault.Usagef("run "+image, "write a path such as /var/cache/app", "the tmpfs %q is no absolute path", t)
+		if !path.IsAbs(t) || path.Clean(t) == "/" || strings.ContainsAny(t, ":,") {
+			return nil, fault.Usagef("run "+image, "write a path such as /var/cache/app", "the tmpfs %q is no absolute path of a directory below the root", t)
 		}
 	}
 	if !tmpfsSize.MatchString(opt.TmpfsSize) {

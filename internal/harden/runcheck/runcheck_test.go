@@ -435,6 +435,7 @@ func TestRunErrors(t *testing.T) {
 		{"no_reference", "x y", Options{Host: host}, fault.Usage},
 		{"query_in_reference", "x?force=1", Options{Host: host}, fault.Usage},
 		{"relative_tmpfs", "x:1", Options{Host: host, Tmpfs: []string{"tmp"}}, fault.Usage},
+		{"tmpfs_over_the_root", "x:1", Options{Host: host, Tmpfs: []string{"//"}}, fault.Usage},
 		{"tmpfs_with_options", "x:1", Options{Host: host, Tmpfs: []string{"/tmp:exec"}}, fault.Usage},
 		{"size_of_tmpfs", "x:1", Options{Host: host, TmpfsSize: "1m,exec"}, fault.Usage},
 		{"not_there_and_no_pull", "x:1", Options{Host: host, NoPull: true}, fault.Unavailable},
