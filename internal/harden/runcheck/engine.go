@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"strings"
 	"time"
@@ -35,8 +36,10 @@ const (
 type engine struct {
 	http *http.Client
 	base string
-	// auth is the X-Registry-Auth header of a pull; "" sends none.
+	// auth is the X-Registry-Auth header of a pull; "" sends none. An open engine is on
+	// another machine and is spoken to in the clear: it is told no login.
 	auth string
+	open bool
 	// arch is the engine's architecture, as it calls it.
 	arch string
 	// image is the image that is run, as the engine has it.
@@ -73,6 +76,8 @@ func dial(host string) (*engine, error) {
 		}
 	case "tcp", "http":
 		e.base = "http://" + u.Host
+		ip, err := netip.ParseAddr(u.Hostname())
+		e.open = u.Hostname() != "localhost" && (err != nil || !ip.IsLoopback())
 	default:
 		return nil, fault.Usagef("use the engine "+host, "write unix:///path/to/docker.sock or tcp://host:port", "the scheme %q is not supported", u.Scheme)
 	}

@@ -44,7 +44,8 @@ type Options struct {
 	// Grace is the time to stop in seconds. 0 means 10.
 	Grace int
 	// Username and Password, or IdentityToken, are for the registry that the engine pulls
-	// from; empty means what the engine knows itself.
+	// from; empty means what the engine knows itself. They are not sent in the clear to
+	// another machine.
 	Username, Password, IdentityToken string
 	// Archive writes the image as docker save does, under a name: it is then loaded, run
 	// and removed instead of pulled. Nil means that the engine has it or can pull it.
@@ -112,8 +113,10 @@ func Run(ctx context.Context, image string, opt Options) (o *Observation, err er
 		return nil, err
 	}
 	defer e.http.CloseIdleConnections()
-	if e.auth, err = registryAuth(opt); err != nil {
-		return nil, err
+	if !e.open {
+		if e.auth, err = registryAuth(opt); err != nil {
+			return nil, err
+		}
 	}
 	o = &Observation{
 		Image: image, User: opt.User, Tmpfs: opt.Tmpfs, TmpfsSize: opt.TmpfsSize, Memory: opt.Memory, PIDs: opt.PIDs, Network: opt.Network,

@@ -411,6 +411,18 @@ func TestRunPullsWithTheLogin(t *testing.T) {
 	}
 }
 
+func TestNoLoginInTheClear(t *testing.T) {
+	for host, open := range map[string]bool{
+		"unix:///run/x.sock": false, "tcp://127.0.0.1:2375": false, "tcp://[::1]:2375": false, "tcp://localhost:2375": false,
+		"tcp://docker:2375": true, "tcp://192.0.2.1:2375": true, "http://127.0.0.1.example:2375": true,
+	} {
+		e, err := dial(host)
+		if err != nil || e.open != open {
+			t.Errorf("dial(%q) is open: %t, %v; want %t", host, e.open, err, open)
+		}
+	}
+}
+
 func TestRunRefusesAnotherArchitecture(t *testing.T) {
 	e := &fakeEngine{exit: 0, arch: "arm64"}
 	_, err := Run(t.Context(), "example/app:1", Options{Host: e.start(t)})
