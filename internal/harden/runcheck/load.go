@@ -15,6 +15,9 @@ import (
 	"github.com/imagegate/imagegate/internal/fault"
 )
 
+// errTakesNoMore ends the writing of an archive that the engine stopped reading.
+var errTakesNoMore = errors.New("the engine takes no more")
+
 // load gives the engine the image of an archive (Engine API, "Import images") under a
 // name that is nobody else's, and returns it.
 func (e *engine) load(ctx context.Context, image string, archive func(ctx context.Context, w io.Writer, name string) error) (string, error) {
@@ -31,9 +34,9 @@ func (e *engine) load(ctx context.Context, image string, archive func(ctx contex
 		written <- err
 	}()
 	err := e.send(ctx, "/images/load?quiet=1", r)
-	r.CloseWithError(errors.New("the engine takes no more"))
-	if failed := <-written; failed != nil && ctx.Err() == nil && !errors.Is(failed, io.ErrClosedPipe) && err != nil {
-		err = errors.Join(failed, err)
+	r.CloseWithError(errTakesNoMore)
+	if failed := <-written; failed != nil && err != nil && !errors.Is(failed, errTakesNoMore) {
+		err = failed // the engine's own complaint only repeats it
 	}
 	switch {
 	case ctx.Err() != nil:
