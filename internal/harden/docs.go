@@ -102,14 +102,14 @@ func kindTitle(k check.Kind) string {
 func kindIntro(k check.Kind) string {
 	switch k {
 	case check.Image:
-		return "They look at the configuration and the root file system of the pulled image, as a container would see it: layers squashed, whiteouts and links resolved. " +
+		return "They look at the configuration and the root file system of the pulled image, as a container would see it: layers squashed, whiteouts and links resolved; secrets are looked for below the whiteouts, too. " +
 			"The examples are the parts that matter: config as in the OCI image-spec, files with mode, owner and text."
 	case check.Dockerfile:
 		return "They read the file with BuildKit's parser. What ships is the last stage and the stages it is built on; secrets, downloads and switched-off verification count in every stage. " +
 			"An example of more than one file marks each with -- name --."
 	case check.Compose:
 		return "They read the project with compose-go: the override beside the file, extends, env files, variables of the .env file, and every profile. " +
-			"Included files are checked as projects of their own; nothing is fetched."
+			"What a variable without a value or a default decides is undecided. Included files are checked as projects of their own; nothing is fetched."
 	default:
 		return "They judge what was seen of a container that was started with a read-only root, without capabilities, as 65532, with no-new-privileges and without a network. " +
 			"The examples are observations as run-check writes them."
