@@ -108,7 +108,7 @@ func kindIntro(k check.Kind) string {
 		return "They read the file with BuildKit's parser. What ships is the last stage and the stages it is built on; secrets, downloads and switched-off verification count in every stage. " +
 			"An example of more than one file marks each with -- name --."
 	case check.Compose:
-		return "They read the project with compose-go: the override beside the file, extends, env files, variables of the .env file, and every profile. " +
+		return "They read the project with compose-go: the override beside the file or those of COMPOSE_FILE in .env, extends, env files, variables of the .env file, and every profile. " +
 			"What a variable without a value or a default decides is undecided. Included files are checked as projects of their own; nothing is fetched."
 	default:
 		return "They judge what was seen of a container that was started with a read-only root, without capabilities, as 65532, with no-new-privileges and without a network. " +

@@ -121,6 +121,9 @@ func (l *linter) file(name string, kind check.Kind) error {
 	}
 	l.done[name] = true
 	if kind == check.Compose {
+		if listed := compose.Listed(l.fsys, path.Dir(name)); slices.Contains(listed, name) {
+			return l.compose(listed)
+		}
 		names := []string{name}
 		if o := override(l.fsys, name); o != "" {
 			names = append(names, o)

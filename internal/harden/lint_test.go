@@ -110,6 +110,25 @@ func TestLintOverrideOfTheOtherSpelling(t *testing.T) {
 	}
 }
 
+// COMPOSE_FILE in .env lists what Compose reads, as -f does, and the last one counts.
+func TestLintFilesThatTheEnvironmentLists(t *testing.T) {
+	for list, want := range map[string]bool{"a.compose.yaml:b.compose.yaml": false, "b.compose.yaml:a.compose.yaml": true, "b.compose.yaml:gone.yaml": true, "../x:b.compose.yaml": true} {
+		m := fstest.MapFS{
+			"svc/.env":           {Data: []byte("COMPOSE_FILE=" + list + "\n")},
+			"svc/a.compose.yaml": {Data: []byte("services: {a: {image: \"a:1\", privileged: true}}\n")},
+			"svc/b.compose.yaml": {Data: []byte("services: {a: {image: \"a:1\", privileged: false}}\n")},
+		}
+		res, err := harden.Lint(t.Context(), m, nil, harden.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := slices.ContainsFunc(res.Checks, func(c report.Check) bool { return c.ID == "HIG-C008" && c.State == report.CheckFailed })
+		if got != want {
+			t.Errorf("with COMPOSE_FILE=%s a service is privileged: %t, want %t", list, got, want)
+		}
+	}
+}
+
 func TestLintIncludesSeveralFilesAsOneProject(t *testing.T) {
 	m := fstest.MapFS{
 		"compose.yaml":  {Data: []byte("include: [{path: [sub/a.yaml, sub/b.yaml]}]\nservices: {x: {image: \"x:1\"}}\n")},

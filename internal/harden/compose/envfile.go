@@ -75,6 +75,30 @@ func (r *reader) dotenv(name string, env map[string]string) map[string]string {
 	return out
 }
 
+// Listed are the files that COMPOSE_FILE names in the .env file of dir: Compose reads
+// them, in that order, in the place of those with the usual names. It is nil when there
+// is no such variable, or one of the files is not there or outside of fsys.
+func Listed(fsys fs.FS, dir string) []string {
+	r := &reader{fsys: fsys, read: map[string]bool{}, warn: map[string]bool{}, fill: empty, lookup: func(string) (string, bool) { return "", false }}
+	env := r.dotenv(path.Join(dir, ".env"), nil)
+	separator := env["COMPOSE_PATH_SEPARATOR"]
+	if separator == "" {
+		separator = ":"
+	}
+	if env["COMPOSE_FILE"] == "" {
+		return nil
+	}
+	var out []string
+	for _, name := range strings.Split(env["COMPOSE_FILE"], separator) {
+		name = path.Join(dir, strings.TrimSpace(name))
+		if info, err := fs.Stat(fsys, name); !fs.ValidPath(name) || err != nil || !info.Mode().IsRegular() || len(out) >= MaxFiles {
+			return nil
+		}
+		out = append(out, name)
+	}
+	return out
+}
+
 // variables are the NAME=value lines of an env file.
 func variables(data []byte) []Variable {
 	var out []Variable
