@@ -27,6 +27,10 @@ func TestFix(t *testing.T) {
 			"only_the_line_changes", "Dockerfile", "from scratch\r\nUSER 1\ncmd app run",
 			"--- a/Dockerfile\n+++ b/Dockerfile\n@@ -1,3 +1,3 @@\n from scratch\r\n USER 1\n-cmd app run\n\\ No newline at end of file\n+cmd [\"app\", \"run\"]\n\\ No newline at end of file\n",
 		},
+		{
+			"byte_order_mark", "Dockerfile", "\ufeffFROM dhi.io/python:3.13\nUSER 1\nCMD [\"x\"]\n",
+			"--- a/Dockerfile\n+++ b/Dockerfile\n@@ -1,3 +1,4 @@\n-\ufeffFROM dhi.io/python:3.13\n+\ufeff# dhi.io/python:3.13\n+FROM dhi.io/python:3.13@" + digest + "\n USER 1\n CMD [\"x\"]\n",
+		},
 		{"entrypoint_and_cmd_stay", "Dockerfile", "FROM scratch\nUSER 1\nENTRYPOINT app run\nCMD [\"--x\"]\n", ""},
 		{"cmd_of_an_entrypoint_stays", "Dockerfile", "FROM scratch\nUSER 1\nENTRYPOINT [\"app\"]\nCMD run\n", ""},
 		{"other_shell_stays", "Dockerfile", "FROM scratch\nUSER 1\nSHELL [\"/bin/bash\", \"-lc\"]\nCMD app run\n", ""},

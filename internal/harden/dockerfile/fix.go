@@ -79,11 +79,15 @@ func (f *File) pin(s *Stage, digest func(string) (string, bool)) (edit.Edit, boo
 		return edit.Edit{}, false
 	}
 	line := strings.TrimRight(f.lines[s.Line-1], "\r")
+	indent := ""
+	if rest, marked := strings.CutPrefix(line, "\ufeff"); marked { // it stays at the beginning
+		line, indent = rest, "\ufeff"
+	}
 	at := wordAt(line, b.Image)
 	if at < 0 {
 		return edit.Edit{}, false
 	}
-	indent := line[:len(line)-len(strings.TrimLeft(line, " \t"))]
+	indent += line[:len(line)-len(strings.TrimLeft(line, " \t"))]
 	end := at + len(b.Image)
 	return edit.Edit{
 		First: s.Line, Last: s.Line, ID: "HIG-D002", Why: "pin " + b.Image,
