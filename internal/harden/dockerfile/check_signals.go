@@ -30,13 +30,12 @@ var signals = &rule{
 			return
 		}
 		if shellForm {
-			cmds := script.Parse(strings.Join(words, " "))
-			if len(cmds) > 0 && len(cmds[len(cmds)-1].Words) > 1 && cmds[len(cmds)-1].Words[0] == "exec" {
-				p.Passf("the shell is replaced with exec")
+			replaced := replaces(strings.Join(words, " "))
+			if replaced == nil {
+				p.Failf(at(line), "PID 1 is the shell of the shell form, which does not hand on signals")
 				return
 			}
-			p.Failf(at(line), "PID 1 is the shell of the shell form, which does not hand on signals")
-			return
+			words = replaced
 		}
 		if why, sure := PID1(words); why != "" {
 			if sure {
@@ -61,14 +60,11 @@ func PID1(words []string) (why string, sure bool) {
 	case "npm", "npx", "yarn", "pnpm", "yarnpkg", "bunx":
 		return "PID 1 is " + name + ", which does not hand on signals to the program it starts", true
 	case "sh", "bash", "ash", "dash", "zsh", "ksh":
-		for i, w := range args {
-			if strings.HasPrefix(w, "-") && strings.HasSuffix(w, "c") && i+1 < len(args) {
-				cmds := script.Parse(args[i+1])
-				if n := len(cmds); n > 0 && len(cmds[n-1].Words) > 1 && cmds[n-1].Words[0] == "exec" {
-					return "", true
-				}
-				return "PID 1 is " + name + ", which waits for its command and does not hand on signals", true
+		if letters, rest := script.ShellOptions(args); strings.Contains(letters, "c") && len(rest) > 0 {
+			if words := replaces(rest[0]); words != nil {
+				return PID1(words)
 			}
+			return "PID 1 is " + name + ", which waits for its command and does not hand on signals", true
 		}
 		return "PID 1 is " + name + "; whether the script ends in exec is not known here", false
 	case "tini", "dumb-init", "catatonit", "s6-svscan", "init", "docker-init", "runit", "supervisord":
@@ -78,4 +74,18 @@ func PID1(words []string) (why string, sure bool) {
 		return "PID 1 is the script " + name + "; whether it ends in exec is not known here", false
 	}
 	return "", true
+}
+
+// replaces are the words of the program that the shell of text becomes in the end, with
+// exec; nil when it stays.
+func replaces(text string) []string {
+	cmds := script.Parse(text)
+	if len(cmds) == 0 {
+		return nil
+	}
+	last := cmds[len(cmds)-1]
+	if last.Piped || len(last.Words) < 2 || last.Words[0] != "exec" {
+		return nil
+	}
+	return last.Words[1:]
 }

@@ -189,24 +189,24 @@ func language(name string) bool {
 // interpreter reports whether a command runs its standard input as a program.
 func interpreter(c script.Command) (string, bool) {
 	name, args := c.Name()
-	if !script.Shell(name) && !language(name) {
+	if script.Shell(name) {
+		letters, rest := script.ShellOptions(args)
+		switch {
+		case strings.Contains(letters, "s"):
+			return name, true
+		case strings.Contains(letters, "c"):
+			return name, len(rest) == 0 // xargs sh -c: the script comes from there
+		}
+		return name, len(rest) == 0 || rest[0] == "-" || rest[0] == "/dev/stdin"
+	}
+	if !language(name) {
 		return "", false
 	}
-	for i, a := range args {
-		if a == "-" || a == "/dev/stdin" || a == "-s" {
+	for _, a := range args {
+		switch {
+		case a == "-" || a == "/dev/stdin":
 			return name, true
-		}
-		if script.Shell(name) {
-			if strings.HasPrefix(a, "-") && !strings.HasPrefix(a, "--") && strings.Contains(a, "s") {
-				return name, true
-			}
-			if strings.HasPrefix(a, "-") && strings.HasSuffix(a, "c") && !strings.HasPrefix(a, "--") {
-				return name, i+1 == len(args) // xargs sh -c: the script comes from there
-			}
-		} else if a == "-c" || a == "-m" || a == "-e" || a == "-r" || a == "-p" || strings.HasPrefix(a, "-n") || strings.HasPrefix(a, "-pe") {
-			return "", false
-		}
-		if !strings.HasPrefix(a, "-") {
+		case !strings.HasPrefix(a, "-"), a == "-c", a == "-m", a == "-e", a == "-r", a == "-p", strings.HasPrefix(a, "-n"), strings.HasPrefix(a, "-pe"):
 			return "", false
 		}
 	}

@@ -21,6 +21,10 @@ func TestFinalImage(t *testing.T) {
 		{"something_else_removed", "HIG-D007", "FROM x:1\nRUN apt-get install -y gcc && apt-get remove -y curl\n", "failed@2"},
 		{"group_of_tools", "HIG-D007", "FROM x:1\nRUN yum groupinstall -y 'Development Tools'\n", "failed@2"},
 
+		{"exec_npm", "HIG-D009", "FROM x:1\nCMD exec npm start\n", "failed@2"},
+		{"exec_node", "HIG-D009", "FROM x:1\nCMD cd /app && exec node a.js\n", "passed@0"},
+		{"sh_c_exec_npm", "HIG-D009", "FROM x:1\nCMD [\"bash\", \"-eo\", \"pipefail\", \"-c\", \"exec npm start\"]\n", "failed@2"},
+		{"exec_behind_a_pipe", "HIG-D009", "FROM x:1\nCMD [\"sh\", \"-c\", \"a | exec b\"]\n", "failed@2"},
 		{"npm_behind_env", "HIG-D009", "FROM x:1\nCMD [\"env\", \"A=b\", \"npm\", \"start\"]\n", "failed@2"},
 		{"npm_behind_gosu", "HIG-D009", "FROM x:1\nENTRYPOINT [\"gosu\", \"app\", \"npm\", \"start\"]\n", "failed@2"},
 		{"program_behind_gosu", "HIG-D009", "FROM x:1\nENTRYPOINT [\"gosu\", \"app\", \"node\"]\n", "passed@0"},

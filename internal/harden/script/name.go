@@ -22,15 +22,30 @@ func (c Command) inline() (string, bool) {
 	if !Shell(name) {
 		return "", false
 	}
-	for i, a := range args {
-		if !strings.HasPrefix(a, "-") && !strings.HasPrefix(a, "+") {
-			return "", false
-		}
-		if strings.HasPrefix(a, "-") && !strings.HasPrefix(a, "--") && strings.HasSuffix(a, "c") && i+1 < len(args) {
-			return args[i+1], true
-		}
+	letters, rest := ShellOptions(args)
+	if strings.Contains(letters, "c") && len(rest) > 0 {
+		return rest[0], true
 	}
 	return "", false
+}
+
+// ShellOptions splits the arguments of a shell into the letters of its options ("-eo
+// pipefail -c" has e, o and c) and what follows them.
+func ShellOptions(args []string) (letters string, rest []string) {
+	for len(args) > 0 && len(args[0]) > 1 && (args[0][0] == '-' || args[0][0] == '+') {
+		a := args[0]
+		args = args[1:]
+		if a == "--" {
+			break
+		}
+		if a[0] == '-' && a[1] != '-' {
+			letters += a[1:]
+		}
+		if last := a[len(a)-1]; (last == 'o' || last == 'O') && a[1] != '-' && len(args) > 0 {
+			args = args[1:] // its value
+		}
+	}
+	return letters, args
 }
 
 // executed are the commands that find runs on what it finds: -exec COMMAND ;

@@ -41,6 +41,8 @@ func TestParse(t *testing.T) {
 		{"sh_c", `sh -ec 'apt-get update && apt-get install x'`, []string{"sh -ec apt-get update && apt-get install x", "apt-get update", "apt-get install x"}},
 		{"find_exec", `find / -type f -exec chmod 644 {} + -o -exec rm {} \; | wc`, []string{"find / -type f -exec chmod 644 {} + -o -exec rm {} ;", "chmod 644 {}", "rm {}", "|wc"}},
 		{"wrappers_with_an_operand", "gosu app xargs -n 1 stdbuf -o0 a", []string{"a"}},
+		{"sh_c_behind_an_option_with_a_value", "bash -euo pipefail -c 'a | b'", []string{"bash -euo pipefail -c a | b", "a", "|b"}},
+		{"sh_script_is_no_text", "bash -o pipefail x.sh -c 'a'", []string{"bash -o pipefail x.sh -c a"}},
 		{"sudo_assignment", "sudo -E A=b apt-get install x", []string{"apt-get install x"}},
 		{"eval", "eval 'a | b'", []string{"eval a | b", "a", "|b"}},
 		{"su_c", "su - app -c 'a && b'", []string{"su - app -c a && b", "a", "b"}},
