@@ -7,6 +7,7 @@ import (
 	"github.com/moby/buildkit/frontend/dockerfile/instructions"
 
 	"github.com/imagegate/imagegate/internal/harden/check"
+	"github.com/imagegate/imagegate/internal/harden/script"
 	"github.com/imagegate/imagegate/internal/report"
 )
 
@@ -35,6 +36,10 @@ var noPipeToShell = &rule{
 				}
 				run, ok := st.Cmd.(*instructions.RunCommand)
 				if !ok {
+					own := downloads{files: map[string]string{}}
+					if what := own.run(started(st)); what != "" {
+						p.Failf(at(st.Line), "in the container, %s", what)
+					}
 					continue
 				}
 				runs++
@@ -51,4 +56,20 @@ var noPipeToShell = &rule{
 		}
 		p.Passf("nothing that is downloaded is run unseen")
 	},
+}
+
+// started are the commands that a container of the image begins with.
+func started(st *Step) []script.Command {
+	var words []string
+	var shellForm bool
+	switch c := st.Cmd.(type) {
+	case *instructions.CmdCommand:
+		words, shellForm = c.CmdLine, c.PrependShell
+	case *instructions.EntrypointCommand:
+		words, shellForm = c.CmdLine, c.PrependShell
+	}
+	if shellForm {
+		return script.Parse(strings.Join(words, " "))
+	}
+	return script.FromExec(words)
 }

@@ -70,7 +70,7 @@ func (d *downloads) run(cmds []script.Command) string {
 		if looksAt(c) {
 			clear(d.files)
 		}
-		if file := started(c); file != "" {
+		if file := programFile(c); file != "" {
 			if by := d.by(file); by != "" {
 				return check.Cut(file) + " is downloaded by " + by + " and run without a look at its digest"
 			}
@@ -259,8 +259,8 @@ func looksAt(c script.Command) bool {
 	return found
 }
 
-// started is the file that a command runs: the script of an interpreter, or itself.
-func started(c script.Command) string {
+// programFile is the file that a command runs: the script of an interpreter, or itself.
+func programFile(c script.Command) string {
 	name, args := c.Name()
 	switch {
 	case (script.Shell(name) || name == "source" || name == "." || language(name)) && len(args) > 0:
