@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"hash"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/imagegate/imagegate/internal/fault"
@@ -25,12 +26,23 @@ type Artifact struct {
 
 // among reports an artifact that is no subject of the statement.
 func (a Artifact) among(s *statement) error {
-	sums, err := a.sums()
+	named := func(sub subject) map[crypto.Hash]string {
+		return map[crypto.Hash]string{crypto.SHA256: sub.sha256, crypto.SHA384: sub.sha384, crypto.SHA512: sub.sha512}
+	}
+	var algos []crypto.Hash
+	for _, sub := range s.subjects {
+		for algo, text := range named(sub) {
+			if text != "" && !slices.Contains(algos, algo) {
+				algos = append(algos, algo)
+			}
+		}
+	}
+	sums, err := a.sums(algos...)
 	if err != nil {
 		return err
 	}
 	for _, sub := range s.subjects {
-		for algo, text := range map[crypto.Hash]string{crypto.SHA256: sub.sha256, crypto.SHA384: sub.sha384, crypto.SHA512: sub.sha512} {
+		for algo, text := range named(sub) {
 			if sum := sums[algo]; sum != nil && text == hex.EncodeToString(sum) {
 				return nil
 			}
@@ -41,7 +53,7 @@ func (a Artifact) among(s *statement) error {
 
 // signed completes a message signature with the artifact.
 func (a Artifact) signed(b *bundled, lim limits) (*entity, error) {
-	sums, err := a.sums()
+	sums, err := a.sums(b.claimedAlgo)
 	if err != nil {
 		return nil, err
 	}
@@ -66,8 +78,8 @@ func (a Artifact) signed(b *bundled, lim limits) (*entity, error) {
 	return e, err
 }
 
-// sums hashes the artifact with every hash that may be asked for.
-func (a Artifact) sums() (map[crypto.Hash][]byte, error) {
+// sums hashes the artifact with the hashes that are asked for. A digest is what it is.
+func (a Artifact) sums(algos ...crypto.Hash) (map[crypto.Hash][]byte, error) {
 	if a.Open == nil {
 		algo, text, _ := strings.Cut(a.Digest, ":")
 		for _, h := range []crypto.Hash{crypto.SHA256, crypto.SHA384, crypto.SHA512} {
@@ -85,7 +97,7 @@ func (a Artifact) sums() (map[crypto.Hash][]byte, error) {
 	defer f.Close() //nolint:errcheck // only read
 	hashes := map[crypto.Hash]hash.Hash{}
 	var all []io.Writer
-	for _, h := range []crypto.Hash{crypto.SHA256, crypto.SHA384, crypto.SHA512} {
+	for _, h := range algos {
 		hashes[h] = h.New()
 		all = append(all, hashes[h])
 	}
