@@ -62,7 +62,14 @@ func AttestationProof(w io.Writer, r *report.Report) error {
 		t.line("  " + a.Digest + " in " + a.Store)
 		if a.State == report.Verified {
 			verified++
-			t.line("  signed by " + a.Signer)
+			line := "  signed by " + a.Signer
+			if a.SignedAt != nil {
+				line += " at " + a.SignedAt.UTC().Format("2006-01-02 15:04:05Z")
+			}
+			t.line(line)
+		}
+		if a.Subject != "" && a.Subject != r.Subject.Digest && !manyPlatforms(r) {
+			t.line("  about " + a.Subject)
 		}
 		if a.Reason != "" && a.Reason != "signed by "+a.Signer {
 			t.line("  " + a.Reason)
