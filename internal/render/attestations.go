@@ -71,8 +71,8 @@ func AttestationProof(w io.Writer, r *report.Report) error {
 		if a.Subject != "" && a.Subject != r.Subject.Digest && !manyPlatforms(r) {
 			t.line("  about " + a.Subject)
 		}
-		if a.Reason != "" && a.Reason != "signed by "+a.Signer {
-			t.line("  " + a.Reason)
+		if why := beyondSigner(a); why != "" {
+			t.line("  " + why)
 		}
 		if a.Command != "" {
 			t.line("  $ " + a.Command)
@@ -96,6 +96,18 @@ func AttestationProof(w io.Writer, r *report.Report) error {
 		}
 	}
 	return t.flush()
+}
+
+// beyondSigner is the reason without the signer, which is told already.
+func beyondSigner(a report.Attestation) string {
+	if a.State != report.Verified {
+		return a.Reason
+	}
+	rest, told := strings.CutPrefix(a.Reason, "signed by "+strings.TrimPrefix(a.Signer, "identity "))
+	if !told {
+		return a.Reason
+	}
+	return strings.TrimPrefix(rest, "; ")
 }
 
 func imageLine(r *report.Report) string {

@@ -1,11 +1,13 @@
 package claims
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
 	"time"
 
 	"github.com/imagegate/imagegate/internal/attest"
+	"github.com/imagegate/imagegate/internal/attest/trust"
 	"github.com/imagegate/imagegate/internal/report"
 )
 
@@ -56,7 +58,7 @@ func Evaluate(verified []attest.Verified, opt Options) []report.Check {
 		out = append(out, provenance(verified, opt)...)
 	}
 	if opt.VSA != nil {
-		list := of(verified, attest.FamilyVSA)
+		list := summaries(verified, *opt.VSA)
 		for _, v := range list {
 			out = append(out, CheckVSA(v, *opt.VSA)...)
 		}
@@ -85,6 +87,20 @@ func provenance(verified []attest.Verified, opt Options) []report.Check {
 		all = append(all, absent(idProvenance, "Provenance", attest.FamilyProvenance, report.High, []string{attest.FamilyProvenance}))
 	}
 	return all
+}
+
+// summaries are the verification summaries that the policy is about: those of the verifier
+// that it names, or all when none is of that one.
+func summaries(verified []attest.Verified, policy VSAPolicy) []attest.Verified {
+	all := of(verified, attest.FamilyVSA)
+	mine := slices.DeleteFunc(slices.Clone(all), func(v attest.Verified) bool {
+		var s vsa
+		return json.Unmarshal(v.Predicate(), &s) != nil || !trust.Glob(policy.Verifier, s.Verifier.ID)
+	})
+	if policy.Verifier == "" || len(mine) == 0 {
+		return all
+	}
+	return mine
 }
 
 func of(verified []attest.Verified, family string) []attest.Verified {

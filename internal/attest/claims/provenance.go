@@ -21,13 +21,6 @@ type Provenance struct {
 	SourceRef string
 	// SourceDigest is the commit, "sha1:…" or another algorithm.
 	SourceDigest string
-	Materials    []Material
-}
-
-// Material is something that went into the build.
-type Material struct {
-	URI    string
-	Digest map[string]string
 }
 
 var errProvenance = errors.New("not a SLSA provenance")
@@ -65,12 +58,11 @@ func readV02(data []byte) (Provenance, error) {
 		Invocation struct {
 			ConfigSource material `json:"configSource"`
 		} `json:"invocation"`
-		Materials []material `json:"materials"`
 	}
 	if err := json.Unmarshal(data, &d); err != nil {
 		return Provenance{}, fmt.Errorf("%w: %w", errProvenance, err)
 	}
-	p := Provenance{BuilderID: d.Builder.ID, BuildType: d.BuildType, Materials: materials(d.Materials)}
+	p := Provenance{BuilderID: d.Builder.ID, BuildType: d.BuildType}
 	p.source(d.Invocation.ConfigSource)
 	return p, nil
 }
@@ -102,7 +94,7 @@ func readV1(data []byte) (Provenance, error) {
 		return Provenance{}, fmt.Errorf("%w: %w", errProvenance, err)
 	}
 	b := d.BuildDefinition
-	p := Provenance{BuilderID: d.RunDetails.Builder.ID, BuildType: b.BuildType, Materials: materials(b.Dependencies)}
+	p := Provenance{BuilderID: d.RunDetails.Builder.ID, BuildType: b.BuildType}
 	switch {
 	case b.Parameters.Workflow.Repository != "":
 		p.SourceURI, p.SourceRef = b.Parameters.Workflow.Repository, b.Parameters.Workflow.Ref
@@ -156,14 +148,6 @@ func canonicalSource(text string) string {
 	return strings.ToLower(u.Host) + strings.TrimSuffix(strings.TrimRight(u.EscapedPath(), "/"), ".git")
 }
 
-func materials(in []material) []Material {
-	out := make([]Material, 0, len(in))
-	for _, m := range in {
-		out = append(out, Material(m))
-	}
-	return out
-}
-
 // anyDigest is the strongest digest of a set, with its algorithm.
 func anyDigest(set map[string]string) string {
 	for _, algo := range []string{"sha512", "sha256", "gitCommit", "sha1"} {
@@ -172,43 +156,4 @@ func anyDigest(set map[string]string) string {
 		}
 	}
 	return ""
-}
-
-// Base is an image that the image was built from.
-type Base struct {
-	// Name is the reference as built ("docker.io/library/alpine:3.20"), Digest the
-	// manifest's or the index's ("sha256:…"), Platform "linux/arm64" or "".
-	Name, Digest, Platform string
-}
-
-// Bases are the images among the materials: package URLs of type docker or oci, as
-// BuildKit writes them.
-func (p Provenance) Bases() []Base {
-	var out []Base
-	for _, m := range p.Materials {
-		rest, ok := strings.CutPrefix(m.URI, "pkg:docker/")
-		if !ok {
-			if rest, ok = strings.CutPrefix(m.URI, "pkg:oci/"); !ok {
-				continue
-			}
-		}
-		name, query, _ := strings.Cut(rest, "?")
-		values, err := url.ParseQuery(query)
-		if err != nil {
-			continue
-		}
-		b := Base{Platform: values.Get("platform"), Digest: values.Get("digest")}
-		if d := m.Digest["sha256"]; d != "" {
-			b.Digest = "sha256:" + d
-		}
-		if decoded, err := url.PathUnescape(name); err == nil {
-			name = decoded
-		}
-		if i := strings.LastIndex(name, "@"); i > 0 {
-			name = name[:i] + ":" + name[i+1:]
-		}
-		b.Name = name
-		out = append(out, b)
-	}
-	return out
 }

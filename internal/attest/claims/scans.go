@@ -1,8 +1,6 @@
 package claims
 
 import (
-	"bufio"
-	"bytes"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
@@ -65,8 +63,8 @@ func virus(predicate []byte, _ Options) (string, string) {
 		return report.CheckUndecided, "the scanner's report is not base64"
 	}
 	found, infected := 0, 0
-	for lines := bufio.NewScanner(bytes.NewReader(text)); lines.Scan(); {
-		number, ok := strings.CutPrefix(strings.TrimSpace(lines.Text()), "Infected files:")
+	for line := range strings.Lines(string(text)) {
+		number, ok := strings.CutPrefix(strings.TrimSpace(line), "Infected files:")
 		if !ok {
 			continue
 		}
