@@ -36,6 +36,9 @@ func (img *Image) Manifest(ctx context.Context, want v1.Platform) (*Manifest, er
 		}
 		return img.single, nil
 	}
+	if err := img.nested(want); err != nil {
+		return nil, err
+	}
 	i := choose(img.Index.Manifests, want)
 	if i < 0 {
 		return nil, img.noPlatform(want)

@@ -5,13 +5,15 @@ import (
 	"strings"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/types"
 
 	"github.com/imagegate/imagegate/internal/fault"
 )
 
-// Platforms lists the platforms that the image can run on, in the index's order and
+// Platforms lists the platforms that the image is offered for, in the index's order and
 // each once. Entries without a platform and "unknown/unknown" ones, which is what
-// BuildKit's attestation manifests are, are left out; they stay in [Image.Index].
+// BuildKit's attestation manifests are, are left out; they stay in [Image.Index]. That of
+// an index within the index is listed, and [Image.Manifest] refuses it.
 // The annotation that marks those manifests is not looked at, because a runtime does
 // not look at it either: it must not hide something that can run.
 func (img *Image) Platforms() []v1.Platform {
@@ -20,7 +22,7 @@ func (img *Image) Platforms() []v1.Platform {
 		return append(platforms, img.single.Platform)
 	}
 	for _, d := range img.Index.Manifests {
-		if !runnable(d) {
+		if !offered(d) {
 			continue
 		}
 		p := normal(*d.Platform)
@@ -40,11 +42,12 @@ func containsPlatform(list []v1.Platform, p v1.Platform) bool {
 	return false
 }
 
-// runnable says whether a runtime could choose d.
-func runnable(d v1.Descriptor) bool {
-	p := d.Platform
-	return p != nil && !d.MediaType.IsIndex() && known(p.OS) && known(p.Architecture)
+// offered says whether d names a platform, and runnable whether it is an image for it.
+func offered(d v1.Descriptor) bool {
+	return d.Platform != nil && known(d.Platform.OS) && known(d.Platform.Architecture)
 }
+
+func runnable(d v1.Descriptor) bool { return offered(d) && !d.MediaType.IsIndex() }
 
 func known(s string) bool { return s != "" && !strings.EqualFold(s, "unknown") }
 
@@ -122,15 +125,42 @@ func lower(have, want v1.Platform) bool {
 	}
 }
 
+// nested is the error for an index within the index that is offered for platform want,
+// or nil. Some runtimes look into it and others do not: two would run two images.
+func (img *Image) nested(want v1.Platform) error {
+	for _, d := range img.Index.Manifests {
+		inner := d.Digest.String()
+		if !d.MediaType.IsIndex() {
+			continue
+		}
+		d.MediaType = types.OCIManifestSchema1 // would it be chosen if it were an image?
+		if choose([]v1.Descriptor{d}, want) >= 0 {
+			return fault.Unavailablef("choose the platform of "+img.Reference, "name the inner index by its digest, if it is the image that is meant",
+				"for %q it lists another index, %s, which not every runtime looks into", want.String(), inner)
+		}
+	}
+	return nil
+}
+
 // noPlatform is the error for a platform that is not there.
 func (img *Image) noPlatform(want v1.Platform) error {
-	var there []string
+	var there, inner []string
 	for _, p := range img.Platforms() {
 		there = append(there, p.String())
 	}
+	if img.Index != nil {
+		for _, d := range img.Index.Manifests {
+			if d.MediaType.IsIndex() {
+				inner = append(inner, d.Digest.String())
+			}
+		}
+	}
 	hint := "the index lists no platform that can run: is it an image?"
-	if len(there) > 0 {
+	switch {
+	case len(there) > 0:
 		hint = "choose one of: " + shortList(there, 20)
+	case len(inner) > 0:
+		hint = "it lists other indexes: name one of them by its digest: " + shortList(inner, 5)
 	}
 	return fault.Usagef("choose the platform of "+img.Reference, hint, "no platform %q in %s", want.String(), img.Root.Digest)
 }

@@ -1,10 +1,16 @@
 package registry
 
 import (
+	"slices"
+	"strings"
 	"testing"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/empty"
+	"github.com/google/go-containerregistry/pkg/v1/mutate"
 	"github.com/google/go-containerregistry/pkg/v1/types"
+
+	"github.com/imagegate/imagegate/internal/fault"
 )
 
 func entries(t testing.TB, platforms ...string) []v1.Descriptor {
@@ -69,8 +75,49 @@ func TestPlatformsHidesOnlyWhatCannotRun(t *testing.T) {
 	list[0].Annotations, list[1].Annotations = mark, mark // the first is a lie: a runtime would run it
 	nested := v1.Descriptor{MediaType: types.OCIImageIndex, Platform: &v1.Platform{OS: "linux", Architecture: "s390x"}}
 	img := &Image{Index: &v1.IndexManifest{Manifests: append(list, nested)}}
-	got := img.Platforms()
-	if len(got) != 2 || got[0].String() != "linux/amd64" || got[1].String() != "linux/arm64" {
-		t.Errorf("Platforms() = %v, want linux/amd64 and linux/arm64", got)
+	var got []string
+	for _, p := range img.Platforms() {
+		got = append(got, p.String())
+	}
+	if want := []string{"linux/amd64", "linux/arm64", "linux/s390x"}; !slices.Equal(got, want) {
+		t.Errorf("Platforms() = %v, want %v", got, want)
+	}
+}
+
+// An index within an index that is offered for the platform is refused, beside an image
+// for it too: some runtimes would run what is in it. One for another platform is not.
+func TestNestedIndex(t *testing.T) {
+	s := newServer(t)
+	inner := newIndex(t, "")
+	digest := s.pushIndex(t, "app:inner", inner)
+	for _, tt := range []struct {
+		name     string
+		platform *v1.Platform
+		beside   bool
+		message  string
+		hint     string
+	}{
+		{"alone", &amd64, false, digest.String(), "name the inner index by its digest"},
+		{"beside_an_image", &amd64, true, digest.String(), "name the inner index by its digest"},
+		{"without_a_platform", nil, false, "no platform", digest.String()},
+		{"for_another_platform", &v1.Platform{OS: "linux", Architecture: "s390x"}, true, "", ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			var outer v1.ImageIndex = mutate.IndexMediaType(empty.Index, types.OCIImageIndex)
+			if tt.beside {
+				outer = mutate.AppendManifests(outer, mutate.IndexAddendum{
+					Add: mutate.MediaType(newImage(t, amd64, 64, 1), types.OCIManifestSchema1), Descriptor: v1.Descriptor{Platform: &amd64},
+				})
+			}
+			outer = mutate.AppendManifests(outer, mutate.IndexAddendum{Add: inner, Descriptor: v1.Descriptor{Platform: tt.platform}})
+			s.pushIndex(t, "app:outer", outer)
+			_, err := s.mustOpen(t, "app:outer", options()).Manifest(t.Context(), amd64)
+			if (err != nil) != (tt.message != "") {
+				t.Fatalf("err = %v, want one with %q", err, tt.message)
+			}
+			if err != nil && (!strings.Contains(err.Error(), tt.message) || !strings.Contains(fault.HintOf(err), tt.hint)) {
+				t.Errorf("err = %v, hint %q; want %q, %q", err, fault.HintOf(err), tt.message, tt.hint)
+			}
+		})
 	}
 }
