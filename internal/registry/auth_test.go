@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -193,6 +194,22 @@ func TestTokenServiceRefuses(t *testing.T) {
 	}
 	if len(ts.requests) != 1 {
 		t.Errorf("%d token requests, want 1: a wrong password is not tried again", len(ts.requests))
+	}
+}
+
+// The repetitions of the token service are not multiplied by those of the request that
+// needs the token.
+func TestTokenServiceIsDown(t *testing.T) {
+	s, ts := newServer(t), newTokenServer(t)
+	var asked atomic.Int32
+	ts.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		asked.Add(1)
+		w.WriteHeader(http.StatusBadGateway)
+	})
+	s.interfere(ts.wantToken)
+	_, err := s.open(t, "app:1", options())
+	if n := int(asked.Load()); n != options().Retries+1 || !strings.Contains(fault.HintOf(err), "run again later") {
+		t.Errorf("%d token requests, %v (hint %q); want %d", n, err, fault.HintOf(err), options().Retries+1)
 	}
 }
 

@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"compress/gzip"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -114,17 +115,11 @@ func speaksNoTLS(err error) bool {
 	return errors.As(err, &record) || errors.Is(err, http.ErrSchemeMismatch)
 }
 
-// notRetried hides the type that makes an error worth a repetition, and nothing else.
-type notRetried struct{ err error }
+// notRetried marks an error that another try will not mend, or that was tried again
+// already.
+type notRetried struct{ error }
 
-func (e notRetried) Error() string        { return e.err.Error() }
-func (e notRetried) Is(target error) bool { return errors.Is(e.err, target) }
-func (e notRetried) As(target any) bool {
-	if _, ok := target.(**transportError); ok {
-		return false
-	}
-	return errors.As(e.err, target)
-}
+func (e notRetried) Unwrap() error { return e.error }
 
 func isRefused(err error) bool {
 	var op *net.OpError
@@ -227,6 +222,7 @@ func (r *repository) raw(ctx context.Context, method string, u *url.URL, headers
 // send performs req, whose context is attempt, a child of ctx that cancel ends.
 func (r *repository) send(ctx context.Context, req *http.Request, attempt context.Context, cancel context.CancelCauseFunc) (*http.Response, error) { //nolint:revive // both contexts are needed to tell who gave up
 	req.Header.Set("User-Agent", r.opt.UserAgent)
+	req.Header.Set("Accept-Encoding", "identity") // without it any coding may be sent (RFC 9110, section 12.5.3)
 	watch := &watchdog{ctx: ctx, attempt: attempt, cancel: cancel, idle: r.opt.IdleTimeout}
 	watch.timer = time.AfterFunc(watch.idle, func() { cancel(errStalled) })
 	resp, err := r.rt.RoundTrip(req)
@@ -310,11 +306,25 @@ func (r *repository) fetch(ctx context.Context, u *url.URL, header http.Header, 
 		if resp.ContentLength > limit {
 			return &LimitError{Limit: limitName, What: "size in bytes of " + what, Max: limit}
 		}
-		body, err = readLimited(resp.Body, limit, limitName, what)
+		content, err := decoded(resp)
+		if err != nil {
+			return err
+		}
+		body, err = readLimited(content, limit, limitName, what)
 		got = resp.Header
 		return err
 	})
 	return body, got, err
+}
+
+// decoded is the document in an answer. Some proxies compress it although identity was
+// asked for.
+func decoded(resp *http.Response) (io.Reader, error) {
+	switch strings.ToLower(resp.Header.Get("Content-Encoding")) {
+	case "gzip", "x-gzip":
+		return gzip.NewReader(resp.Body)
+	}
+	return resp.Body, nil
 }
 
 // refusal is the error for an answer that is no success. A 401 also tells why

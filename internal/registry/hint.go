@@ -55,6 +55,7 @@ func (p place) hint(err error) string {
 		invalid  x509.CertificateInvalidError
 		status   *StatusError
 		netErr   net.Error
+		broken   *transportError
 	)
 	switch {
 	case errors.Is(err, ErrUnauthorized):
@@ -85,10 +86,14 @@ func (p place) hint(err error) string {
 		return "raise timeout, or run nearer to " + p.registry
 	case errors.As(err, &status) && status.Status >= 500:
 		return p.registry + " has a fault of its own: run again later"
-	case errors.As(err, &netErr), errors.Is(err, errStalled):
+	case errors.As(err, &netErr), errors.As(err, &broken), errors.Is(err, errStalled):
 		return "check that " + p.registry + " can be reached from here, and HTTPS_PROXY"
-	default:
+	case errors.Is(err, errors.ErrUnsupported):
 		return ""
+	case p.registry == "":
+		return "the image as stored does not agree with itself: write it again from a clean build"
+	default:
+		return p.registry + " did not answer as a registry does, or holds an image that breaks its specification: check the name, and whether a proxy or a login page stands in between"
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net"
 	"net/http"
@@ -48,6 +49,9 @@ func TestHints(t *testing.T) {
 		{"digest", "dhi.io", &DigestError{}, []string{"do not use them"}},
 		{"limit", "dhi.io", &LimitError{Limit: "MaxManifest"}, []string{"MaxManifest"}},
 		{"local_absent", "", fs.ErrNotExist, []string{"check the path"}},
+		{"connection_cut", "r.corp", broken(io.ErrUnexpectedEOF), []string{"can be reached"}},
+		{"web_page", "r.corp", errors.New("it is not JSON"), []string{"did not answer as a registry does", "login page"}},
+		{"local_broken", "", errors.New("it is not JSON"), []string{"from a clean build"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			err := place{registry: tt.registry, path: "x"}.explain("pull x", tt.err)

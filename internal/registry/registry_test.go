@@ -1,8 +1,13 @@
 package registry
 
 import (
+	"compress/gzip"
 	"errors"
 	"io/fs"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"strings"
 	"testing"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -47,6 +52,32 @@ func TestOpenResolvesByBytes(t *testing.T) {
 		if err != nil || sum(b) != d.Digest {
 			t.Errorf("layer %s: %d bytes, %v", d.Digest, len(b), err)
 		}
+	}
+}
+
+// A proxy may compress documents although nobody asked it to. What they are is decided
+// by the bytes within.
+func TestCompressedManifest(t *testing.T) {
+	s := newServer(t)
+	s.pushIndex(t, "app:1", newIndex(t, ""))
+	s.interfere(func(w http.ResponseWriter, r *http.Request) bool {
+		if got := r.Header.Get("Accept-Encoding"); got != "identity" {
+			t.Errorf("%s %s accepts the coding %q", r.Method, r.URL.Path, got)
+		}
+		if !strings.Contains(r.URL.Path, "/manifests/") {
+			return false
+		}
+		answer := httptest.NewRecorder()
+		s.backend.ServeHTTP(answer, r)
+		maps.Copy(w.Header(), answer.Header())
+		w.Header().Del("Content-Length")
+		w.Header().Set("Content-Encoding", "gzip")
+		z := gzip.NewWriter(w)
+		_, _ = z.Write(answer.Body.Bytes())
+		return z.Close() == nil
+	})
+	if _, err := s.mustOpen(t, "app:1", options()).Manifest(t.Context(), amd64); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -52,10 +52,12 @@ func (r *repository) manifest(ctx context.Context, ref string) (v1.Descriptor, [
 		}
 	}
 	d, err := describe(raw, header.Get("Content-Type"))
-	if err != nil {
+	switch {
+	case err != nil && isDigest:
 		return v1.Descriptor{}, nil, fmt.Errorf("%s: %w", ref, err)
-	}
-	if isDigest {
+	case err != nil: // the tag is in the reference
+		return v1.Descriptor{}, nil, err
+	case isDigest:
 		d.Digest = want // the same bytes, perhaps by another algorithm
 	}
 	return d, raw, nil

@@ -18,6 +18,10 @@ const maxRetryAfter = 24 * 60 * 60
 // retryable says whether the same request may have a better answer in a moment.
 // Refusals, wrong bytes and passed limits stay what they are.
 func retryable(err error) bool {
+	var final notRetried
+	if errors.As(err, &final) {
+		return false
+	}
 	var status *StatusError
 	if errors.As(err, &status) {
 		switch status.Status {

@@ -31,7 +31,9 @@ func (l *login) token(ctx context.Context, creds *authn.AuthConfig) (string, err
 		return err
 	})
 	if err != nil {
-		return "", fmt.Errorf("log in to %s: %w", l.r.place.registry, errors.Join(err, l.problem))
+		// The request that needs the token is not repeated for it: the repetitions of
+		// both would multiply.
+		return "", notRetried{fmt.Errorf("log in to %s: %w", l.r.place.registry, errors.Join(err, l.problem))}
 	}
 	return token, nil
 }
