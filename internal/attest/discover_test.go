@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -239,9 +240,13 @@ func TestSlowStoreEndsWithTheContext(t *testing.T) {
 	s, store, img := newSigner(t, "test"), newStore(repoName), imageDigest("a")
 	newChain(store, s, img, vexType, map[string]any{}).push(t)
 	slow := &slowStore{memStore: newStore("slow.example/x")}
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Millisecond)
-	defer cancel()
-	res, err := Verify(ctx, Subject{Digest: img}, []Store{store, slow}, Options{Keys: []trust.Key{s.key}})
+	var res *Result
+	var err error
+	synctest.Test(t, func(t *testing.T) { // the time is up when everybody waits, and not before
+		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Millisecond)
+		defer cancel()
+		res, err = Verify(ctx, Subject{Digest: img}, []Store{store, slow}, Options{Keys: []trust.Key{s.key}})
+	})
 	if fault.CodeOf(err) != fault.Unavailable || !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("error %v, code %d", err, fault.CodeOf(err))
 	}

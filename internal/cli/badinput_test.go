@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -102,21 +103,20 @@ func TestBadReference(t *testing.T) {
 // A run that ends early waits for no download that it began on the side.
 func TestMistakeEndsAtOnce(t *testing.T) {
 	w := newWorld(t, testkit.RegistryOptions{})
-	asked := make(chan struct{}, 10)
+	var waited atomic.Bool
 	slow := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, req *http.Request) {
-		asked <- struct{}{}
-		<-req.Context().Done()
+		select {
+		case <-req.Context().Done():
+		case <-time.After(4 * time.Minute): // nobody gave up
+			waited.Store(true)
+		}
 	}))
 	defer slow.Close()
 	w.dbFlags = []string{"--db", slow.URL + "/db.tar.zst", "--cache-dir", w.path("cache")}
-	start := time.Now()
 	code, r, text := w.verify(w.registry.Host() + "/dhi/none:1")
 	must(t, code, r, text, fault.Unavailable, report.Error)
-	if d := time.Since(start); d > 15*time.Second {
-		t.Errorf("it took %s", d)
-	}
-	if len(asked) == 0 {
-		t.Log("the run ended before it asked for the database")
+	if waited.Load() {
+		t.Error("the run waited for the database, which it could not use any more")
 	}
 }
 

@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
@@ -121,11 +120,7 @@ func TestBadLayer(t *testing.T) {
 			img.Platforms[0].Layers = append(img.Platforms[0].Layers, tt.layer)
 			ref, b := w.push(img)
 			w.ownTemp()
-			start := time.Now()
 			code, r, text := w.verify(ref)
-			if d := time.Since(start); d > 40*time.Second {
-				t.Errorf("it took %s", d)
-			}
 			must(t, code, r, text, fault.Unavailable, report.Error)
 			complains(t, text, tt.message, "")
 			layer := b.Platform("linux/amd64").Layers[2].Digest().String()

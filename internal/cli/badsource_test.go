@@ -6,7 +6,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/imagegate/imagegate/internal/fault"
 	"github.com/imagegate/imagegate/internal/report"
@@ -189,11 +188,7 @@ func TestDatabaseServerIsDown(t *testing.T) {
 	w := newWorld(t, testkit.RegistryOptions{})
 	ref, _ := w.push(w.image())
 	w.dbFlags = []string{"--db", "http://127.0.0.1:1/db.tar.zst", "--cache-dir", w.path("cache")}
-	start := time.Now()
-	code, r, text := w.verify(ref, "--timeout", "20s")
-	if d := time.Since(start); d > 25*time.Second {
-		t.Errorf("it took %s", d)
-	}
+	code, r, text := w.verify(ref)
 	must(t, code, r, text, fault.Unavailable, report.Error)
 	t.Log(stageOf(r, report.StageVuln))
 	w.undecided(r, text)

@@ -2,9 +2,11 @@ package cli_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -164,11 +166,17 @@ func (w *world) push(img testkit.Image) (string, *testkit.Built) {
 	return w.registry.Host() + "/dhi/app:1.0", b
 }
 
-// run calls the program.
+// run calls the program. No input may keep it busy past the deadline, which is far
+// from what any machine needs: how fast it is, benchmarks say.
 func (w *world) run(args ...string) (code fault.Code, stdout, stderr string) {
 	w.t.Helper()
+	ctx, cancel := context.WithTimeout(w.t.Context(), 5*time.Minute)
+	defer cancel()
 	var out, errs bytes.Buffer
-	code = cli.Main(w.t.Context(), w.io(&out, &errs, args...))
+	code = cli.Main(ctx, w.io(&out, &errs, args...))
+	if err := ctx.Err(); err != nil {
+		w.t.Errorf("imagegate %s: %v", strings.Join(args, " "), err)
+	}
 	return code, out.String(), errs.String()
 }
 

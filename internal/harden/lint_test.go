@@ -13,7 +13,6 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -342,31 +341,11 @@ func thousand() fstest.MapFS {
 	return m
 }
 
-func TestThousandDockerfilesInTwoSeconds(t *testing.T) {
-	if testing.Short() {
-		t.Skip("a measurement")
-	}
-	m := thousand()
-	start := time.Now()
-	res, err := harden.Lint(t.Context(), m, nil, harden.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	d := time.Since(start)
-	if len(res.Files) != 1000 {
-		t.Errorf("%d files", len(res.Files))
-	}
-	t.Logf("1,000 Dockerfiles in %s, %d outcomes", d, len(res.Checks))
-	if d > 10*time.Second { // the promise is 2 s on an idle machine; the benchmark shows it
-		t.Errorf("1,000 Dockerfiles took %s", d)
-	}
-}
-
 func BenchmarkLintThousandDockerfiles(b *testing.B) {
 	m := thousand()
 	for b.Loop() {
-		if _, err := harden.Lint(b.Context(), m, nil, harden.Options{}); err != nil {
-			b.Fatal(err)
+		if res, err := harden.Lint(b.Context(), m, nil, harden.Options{}); err != nil || len(res.Files) != 1000 {
+			b.Fatalf("%+v, %v", res, err)
 		}
 	}
 }

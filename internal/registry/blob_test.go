@@ -153,7 +153,7 @@ func TestStalledLayerResumes(t *testing.T) {
 	s := newServer(t)
 	s.pushImage(t, "app:1", newImage(t, amd64, 300_000, 1))
 	opt := options()
-	opt.IdleTimeout = 200 * time.Millisecond
+	opt.IdleTimeout, opt.Retries = 200*time.Millisecond, 1000 // a busy machine stalls by itself
 	img := s.mustOpen(t, "app:1", opt)
 	m, err := img.Manifest(t.Context(), amd64)
 	if err != nil {

@@ -92,7 +92,7 @@ func (s *server) ref(t testing.TB, ref string) name.Reference {
 
 // options are quick to give up and know no credentials.
 func options() Options {
-	return Options{Keychain: anonymous{}, Backoff: time.Millisecond, Retries: 3, Timeout: 30 * time.Second, IdleTimeout: 5 * time.Second}
+	return Options{Keychain: anonymous{}, Backoff: time.Millisecond, Retries: 3, Timeout: 5 * time.Minute, IdleTimeout: time.Minute}
 }
 
 type anonymous struct{}

@@ -8,7 +8,6 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
-	"time"
 
 	"golang.org/x/tools/txtar"
 
@@ -307,11 +306,7 @@ func TestHostileProjectsAreBounded(t *testing.T) {
 		"long_indent":              "services:\n" + strings.Repeat(" ", 5000) + "a: 1\n",
 	} {
 		t.Run(name, func(t *testing.T) {
-			start := time.Now()
-			r := lint(t, text)
-			if d := time.Since(start); d > 5*time.Second {
-				t.Errorf("took %s", d)
-			}
+			r := lint(t, text) // would take hours, or panic, without the limits
 			if name == "alias_bomb" || name == "self_alias" || name == "too_large" || name == "deep" || strings.HasPrefix(name, "port_ranges") {
 				if got := of(r, "HIG-C001"); !strings.HasPrefix(got, report.CheckFailed) {
 					t.Errorf("HIG-C001 says %q, want refused", got)
@@ -333,12 +328,7 @@ func FuzzCompose(f *testing.F) {
 		if m["compose.yaml"] == nil {
 			return
 		}
-		start := time.Now()
-		results := lint(t, text)
-		if d := time.Since(start); d > 5*time.Second {
-			t.Errorf("%d bytes took %s", len(text), d)
-		}
-		for _, r := range results {
+		for _, r := range lint(t, text) {
 			if r.Line < 0 || r.Reason == "" || r.Location == "" {
 				t.Errorf("%s: line %d, reason %q, location %q", r.ID, r.Line, r.Reason, r.Location)
 			}

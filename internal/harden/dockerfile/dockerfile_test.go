@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-	"time"
 
 	"golang.org/x/tools/txtar"
 
@@ -247,15 +246,7 @@ func TestHostileFilesAreBounded(t *testing.T) {
 		"too_large": "FROM x\n#" + strings.Repeat("a", MaxSize), "nul": "FROM x\x00", "nested_substitution": "FROM x:1\nRUN " + strings.Repeat("$(", 50_000),
 		"unterminated_heredoc": "FROM x\nRUN <<EOF\n", "deep_quotes": "FROM x:1\nCMD " + strings.Repeat("[", 100_000),
 	} {
-		t.Run(name, func(t *testing.T) {
-			start := time.Now()
-			lint(t, text)
-			if d := time.Since(start); d > 10*time.Second {
-				t.Errorf("took %s", d)
-			} else {
-				t.Logf("%s", d)
-			}
-		})
+		t.Run(name, func(t *testing.T) { lint(t, text) }) // would take hours, or panic, without the limits
 	}
 }
 

