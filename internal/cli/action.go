@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
-	"strings"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -12,7 +12,6 @@ import (
 	"github.com/imagegate/imagegate/internal/config"
 	"github.com/imagegate/imagegate/internal/fault"
 	"github.com/imagegate/imagegate/internal/pipeline"
-	"github.com/imagegate/imagegate/internal/publish"
 	"github.com/imagegate/imagegate/internal/registry"
 	"github.com/imagegate/imagegate/internal/render"
 	"github.com/imagegate/imagegate/internal/report"
@@ -29,24 +28,34 @@ func actionCommand(a *app) *cobra.Command {
 	}
 }
 
-// action runs the gate as a step. Whatever happens, the outputs verdict and reason are
-// written, so that a later step never reads an empty verdict as a good one.
+// action runs the gate as a step. Whatever happens, report, outputs and summary are
+// written, so that a later step never reads an empty verdict, or an earlier report, as a
+// good one.
 func (a *app) action(ctx context.Context) error {
 	runner := actions.New(a.Stdout, a.Getenv)
 	where, contextErr := runner.Context()
-	if secret := runner.Input("registry-password"); secret != "" {
-		if err := runner.Mask(secret); err != nil {
-			return fault.New(fault.Internal, "mask the password", "", err)
-		}
+	input := runner.Input
+	given := input("registry-password")
+	if err := runner.Mask(given); err != nil {
+		return fault.New(fault.Internal, "mask the password", "", err)
+	}
+	if where.Restricted && given == "" && input("registry-password-file") == "" {
+		// A user whose password was withheld is nobody's mistake either.
+		input = without(input, "registry-username")
 	}
 	cfg, err := config.Load(config.Sources{
-		Input: runner.Input, Getenv: a.Getenv, ReadFile: readFile, GOOS: a.GOOS, GOARCH: a.GOARCH,
+		Input: input, Getenv: a.Getenv, ReadFile: readFile, GOOS: a.GOOS, GOARCH: a.GOARCH,
 	})
 	if err == nil && cfg.Image == "" {
 		err = fault.Usagef("read the inputs", "give the image to gate, such as dhi.io/python:3.13", "the input image is missing")
 	}
 	if err != nil {
 		return errors.Join(err, a.undecided(runner, err))
+	}
+	if cfg.RegistryPassword != given { // it is in a file
+		if err := runner.Mask(cfg.RegistryPassword); err != nil {
+			return fault.New(fault.Internal, "mask the password", "", err)
+		}
 	}
 	if contextErr != nil {
 		cfg.Warnings = append(cfg.Warnings, contextErr.Error())
@@ -92,14 +101,38 @@ func (a *app) action(ctx context.Context) error {
 	return nil
 }
 
-// undecided writes the outputs of a run that could not begin.
-func (a *app) undecided(runner *actions.Runner, err error) error {
-	reason := render.Terminal(strings.ReplaceAll(err.Error(), "\n", "; "))
-	_, pubErr := publish.Publish(publish.Bundle{
-		Outputs:     publish.ErrorOutputs(reason),
-		Annotations: []publish.Annotation{{Level: actions.LevelError, Title: toolName, Message: reason}},
-	}, publish.Target{Runner: runner})
-	return pubErr
+// undecided publishes the outcome of a run that could not begin. Of the inputs, it looks
+// only at those that say of what and where to, and of these at none that is a mistake.
+func (a *app) undecided(runner *actions.Runner, cause error) error {
+	load := func(names ...string) (*config.Config, error) {
+		return config.Load(config.Sources{Getenv: a.Getenv, GOOS: a.GOOS, GOARCH: a.GOARCH, Input: func(name string) string {
+			if slices.Contains(names, name) {
+				return runner.Input(name)
+			}
+			return ""
+		}})
+	}
+	places := []string{"image", "report-dir", "sarif-file", "summary", "annotations", "category", "upload-artifact", "artifact-name", "retention-days"}
+	cfg, err := load(slices.DeleteFunc(places, func(name string) bool {
+		_, err := load(name)
+		return err != nil
+	})...)
+	if err != nil {
+		return err
+	}
+	sourceDate, _ := a.sourceDate() // which may be the mistake
+	_, err = a.publish(cfg, pipeline.Undecided(cfg, pipeline.Deps{Tool: tool(), Now: a.Now().UTC(), SourceDate: sourceDate}, cause), runner)
+	return err
+}
+
+// without hides one input.
+func without(input func(string) string, hidden string) func(string) string {
+	return func(name string) string {
+		if name == hidden {
+			return ""
+		}
+		return input(name)
+	}
 }
 
 // withheld says whether the registry wanted a login that GitHub did not give the run:

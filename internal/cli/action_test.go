@@ -144,17 +144,37 @@ func TestActionWithoutGitHubOutput(t *testing.T) {
 func TestActionBadInput(t *testing.T) {
 	w := newWorld(t, testkit.RegistryOptions{})
 	for name, in := range map[string]map[string]string{
-		"no_image":  {},
-		"bad_value": {"image": "a", "fail-on-severity": "severe"},
-		"bad_image": {"image": "Not A Reference"},
+		"no_image":       {},
+		"bad_value":      {"image": "a", "fail-on-severity": "severe"},
+		"bad_image":      {"image": "Not A Reference"},
+		"login_in_image": {"image": "https://user:" + password + "@registry.example/a"},
+		"no_config":      {"image": "a", "config": w.path("none.yaml")},
 	} {
 		t.Run(name, func(t *testing.T) {
 			runner := w.runner()
 			runner.Setenv("HOME", t.TempDir())
-			in["report-dir"] = w.path("report")
+			t.Chdir(t.TempDir())
+			in["report-dir"] = "here"
 			code, log := w.step(runner, in)
 			if code != fault.Usage || output(t, runner, "verdict") != "error" || output(t, runner, "reason") == "" {
 				t.Errorf("exit %d, verdict %q\n%s", code, output(t, runner, "verdict"), log)
+			}
+			data, err := os.ReadFile(filepath.Join(in["report-dir"], report.FileReport))
+			var r report.Report
+			if err != nil || json.Unmarshal(data, &r) != nil || r.Verdict.Result != report.Error || len(r.Vulnerabilities) > 0 {
+				t.Errorf("the report is %s, %v", data, err)
+			}
+			if _, err := os.Stat(output(t, runner, "json")); err != nil {
+				t.Error(err)
+			}
+			summary, err := runner.Summary()
+			if err != nil || !strings.Contains(summary, "ERROR") || !strings.Contains(summary, "nothing was looked at") || !strings.Contains(summary, "Next step") {
+				t.Errorf("summary %q, %v", summary, err)
+			}
+			for place, text := range map[string]string{"log": log, "summary": summary, "report": string(data)} {
+				if strings.Contains(text, password) {
+					t.Errorf("the password is in the %s", place)
+				}
 			}
 		})
 	}
@@ -164,29 +184,33 @@ func TestForkWithoutSecretsIsNeutral(t *testing.T) {
 	w := newWorld(t, testkit.RegistryOptions{})
 	ref, _ := w.push(w.image())
 	in := w.inputs(ref)
-	in["registry-username"], in["registry-password"] = "", ""
+	in["registry-password"] = ""
 
-	fork := w.runner()
 	event := map[string]any{"pull_request": map[string]any{
 		"head": map[string]any{"repo": map[string]any{"full_name": "someone/shop", "fork": true}},
 		"base": map[string]any{"repo": map[string]any{"full_name": "acme/shop"}},
 	}}
-	file := filepath.Join(fork.Dir, "event.json")
+	file := w.path("event.json")
 	writeJSON(t, file, event)
-	fork.Setenv("GITHUB_EVENT_NAME", "pull_request")
-	fork.Setenv("GITHUB_EVENT_PATH", file)
-	fork.Setenv("DOCKER_CONFIG", t.TempDir())
 	t.Setenv("DOCKER_CONFIG", t.TempDir())
-	code, log := w.step(fork, in)
-	if code != fault.OK || output(t, fork, "verdict") != "error" || !strings.Contains(output(t, fork, "reason"), "no secrets") {
-		t.Errorf("fork: exit %d, verdict %q\n%s", code, output(t, fork, "verdict"), log)
-	}
-	if strings.Contains(log, "::error") {
-		t.Errorf("a fork sees an error annotation:\n%s", log)
+	for _, user := range []string{"", login} { // a variable may be there where the secret is not
+		in["registry-username"] = user
+		fork := w.runner()
+		fork.Setenv("GITHUB_EVENT_NAME", "pull_request")
+		fork.Setenv("GITHUB_EVENT_PATH", file)
+		fork.Setenv("DOCKER_CONFIG", t.TempDir())
+		code, log := w.step(fork, in)
+		if code != fault.OK || output(t, fork, "verdict") != "error" || !strings.Contains(output(t, fork, "reason"), "no secrets") {
+			t.Errorf("fork with user %q: exit %d, verdict %q\n%s", user, code, output(t, fork, "verdict"), log)
+		}
+		if strings.Contains(log, "::error") {
+			t.Errorf("a fork sees an error annotation:\n%s", log)
+		}
 	}
 
 	push := w.runner()
-	code, log = w.step(push, in)
+	in["registry-username"] = ""
+	code, log := w.step(push, in)
 	if code != fault.Unavailable || output(t, push, "verdict") != "error" {
 		t.Errorf("push without a login: exit %d\n%s", code, log)
 	}

@@ -12,19 +12,6 @@ import (
 // joinPath joins a directory of this machine and a path of the report.
 func joinPath(dir, name string) string { return filepath.Join(dir, filepath.FromSlash(name)) }
 
-// category keeps the results of several images apart in code scanning. It is stable
-// over tags and digests, so that alerts are.
-func category(cfg *config.Config, r *report.Report) string {
-	if cfg.Category != "" {
-		return cfg.Category
-	}
-	name := r.Subject.Repository
-	if name == "" {
-		name = r.Subject.Source
-	}
-	return "hardened-image-gate/" + name + "/" + r.Subject.Platform
-}
-
 // artifactName is unique for an image and a platform within a run, and has none of the
 // characters that artifact storage refuses.
 func artifactName(cfg *config.Config, r *report.Report) string {

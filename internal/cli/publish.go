@@ -117,7 +117,7 @@ func chooseSBOM(outputs []publish.Output, cfg *config.Config, r *report.Report) 
 func stepOutputs(cfg *config.Config, r *report.Report) []publish.Output {
 	return []publish.Output{
 		{Name: "upload-sarif", Value: strconv.FormatBool(cfg.UploadSARIF && decided(r))},
-		{Name: "category", Value: category(cfg, r)},
+		{Name: "category", Value: render.Category(r, cfg.Category)},
 		{Name: "upload-artifact", Value: strconv.FormatBool(cfg.UploadArtifact)},
 		{Name: "artifact-name", Value: artifactName(cfg, r)},
 		{Name: "retention-days", Value: strconv.Itoa(cfg.RetentionDays)},

@@ -135,6 +135,14 @@ func Run(ctx context.Context, cfg *config.Config, want Want, deps Deps) (*Result
 	return r.all(ctx)
 }
 
+// Undecided is the result of a run that could not begin, because of cause. Its report says
+// that nothing was looked at.
+func Undecided(cfg *config.Config, deps Deps, cause error) *Result {
+	r := &run{cfg: cfg, want: Everything(), deps: deps}
+	result, _ := r.failed(nil, cause) // the error is cause
+	return result
+}
+
 // run is one call of Run.
 type run struct {
 	cfg     *config.Config
@@ -238,7 +246,8 @@ func (r *run) failed(rep *report.Report, err error) (*Result, error) {
 		if slices.Equal(rep.Policy.Require, []string{config.RequireAuto}) {
 			rep.Policy.Require = nil // what it means depends on the image
 		}
-		rep.Stages = []report.Stage{{Name: report.StageResolve, State: report.Failed, Reason: err.Error(), Hint: fault.HintOf(err)}}
+		reason := strings.ReplaceAll(err.Error(), "\n", "; ") // one mistake a line
+		rep.Stages = []report.Stage{{Name: report.StageResolve, State: report.Failed, Reason: reason, Hint: fault.HintOf(err)}}
 	}
 	r.judge(rep)
 	return &Result{Report: rep.Canonical(), Timings: r.timings.list()}, err

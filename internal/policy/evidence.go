@@ -10,10 +10,11 @@ import (
 
 // readable wants the image itself: without it there is nothing to judge.
 func readable(r *report.Report, _ Policy, _ time.Time) []report.Rule {
-	for _, name := range []string{report.StageResolve, report.StagePull} {
-		if s := stage(r, name); s.State == report.Failed {
-			return one("image", report.Error, fmt.Sprintf("the image could not be read (%s): %s", name, s.Reason))
-		}
+	if s := stage(r, report.StageResolve); s.State == report.Failed {
+		return one("image", report.Error, "nothing was looked at: "+s.Reason)
+	}
+	if s := stage(r, report.StagePull); s.State == report.Failed {
+		return one("image", report.Error, "the image could not be read: "+s.Reason)
 	}
 	return nil
 }

@@ -107,7 +107,7 @@ func TestEvaluate(t *testing.T) {
 		{"no_packages_is_no_pass", looked(state(report.StageSBOM, report.Missing), state(report.StageVuln, report.Missing)), high, report.Error, "no package was found"},
 		{"no_packages_accepted", looked(state(report.StageSBOM, report.Missing), state(report.StageVuln, report.Missing)), policy.Policy{FailOnSeverity: report.High, AllowEmptySBOM: true}, report.Pass, "this policy accepts"},
 		{"sbom_failed", looked(state(report.StageSBOM, report.Failed)), policy.Policy{}, report.Error, "could not be listed"},
-		{"image_unreadable", looked(state(report.StagePull, report.Failed)), policy.Policy{}, report.Error, "could not be read (pull)"},
+		{"image_unreadable", looked(state(report.StagePull, report.Failed)), policy.Policy{}, report.Error, "could not be read: "},
 
 		{"required_and_verified", looked(attested("vex", report.Verified)), vex, report.Pass, "verified: vex"},
 		{"required_and_absent", looked(), vex, report.Fail, "none was found"},

@@ -58,12 +58,6 @@ func Outputs(r *report.Report) []Output {
 	}
 }
 
-// ErrorOutputs are the outputs of a run that came to no report: the verdict is error,
-// and reason says why. It is made fit as the others are.
-func ErrorOutputs(reason string) []Output {
-	return []Output{{Name: "verdict", Value: string(report.Error)}, {Name: "reason", Value: tame(reason)}}
-}
-
 // checks is empty when no check ran: that none failed would look like a good result.
 func checks(name string, r *report.Report, value func() string) Output {
 	if r.Score == nil || r.Compliance == nil {

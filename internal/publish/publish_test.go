@@ -303,13 +303,6 @@ func TestOutputsAreTame(t *testing.T) {
 	}
 }
 
-func TestErrorOutputs(t *testing.T) {
-	want := []publish.Output{{Name: "verdict", Value: "error"}, {Name: "reason", Value: "no tag ’x’ ＄（id）"}}
-	if diff := cmp.Diff(want, publish.ErrorOutputs("no tag \"x\"\n$(id)\n")); diff != "" {
-		t.Errorf("outputs (-want +got):\n%s", diff)
-	}
-}
-
 // Verified means verified on every platform.
 func TestVerifiedOnEveryPlatform(t *testing.T) {
 	r := sample()

@@ -86,7 +86,10 @@ func newSARIF(r *report.Report, opt SARIFOptions) sarifLog {
 				Name: Product, Version: driverVersion(version), SemanticVersion: semantic(version), InformationURI: homepage,
 				Rules: notNil(b.list),
 			}},
-			AutomationDetails: sarifAutomation{ID: b.category()},
+			// GitHub takes what is before the last slash as the category and the rest as the
+			// run's own name: without the slash the runs of two platforms would replace each
+			// other.
+			AutomationDetails: sarifAutomation{ID: Category(r, opt.Category) + "/"},
 			Invocations: []sarifInvocation{{
 				ExecutionSuccessful: r.Verdict.Result != report.Error, Notifications: notes,
 			}},
@@ -100,18 +103,18 @@ func newSARIF(r *report.Report, opt SARIFOptions) sarifLog {
 	}
 }
 
-// category is the identity of the run. GitHub takes what is before the last slash as
-// the category and the rest as the run's own name, so it ends in a slash: without it
-// the runs of two platforms would replace each other.
-func (b *sarifBuilder) category() string {
-	c := strings.Trim(clean(b.opt.Category), "/")
+// Category keeps the results of one image in code scanning apart from those of another:
+// the category that the user named or, with "", hardened-image-gate/<repository>/<platform>.
+// It is stable over tags and digests, so that alerts are.
+func Category(r *report.Report, named string) string {
+	c := strings.Trim(clean(named), "/")
 	if c == "" {
-		c = "hardened-image-gate/" + repositoryPath(b.r.Subject)
-		if b.r.Subject.Platform != "" {
-			c += "/" + clean(b.r.Subject.Platform)
+		c = strings.TrimSuffix("hardened-image-gate/"+repositoryPath(r.Subject), "/")
+		if r.Subject.Platform != "" {
+			c += "/" + clean(r.Subject.Platform)
 		}
 	}
-	return cut(c, maxSentence) + "/"
+	return cut(c, maxSentence)
 }
 
 // place is the artifact location of every result that has none of its own. A virtual
