@@ -44,7 +44,7 @@ func bindNamed(cmd *cobra.Command, names ...string) {
 }
 
 func bindOption(cmd *cobra.Command, o config.Option) {
-	usage := o.Help
+	usage := o.Usage()
 	if o.Default != "" && o.Default != "false" {
 		usage += " (default " + o.Default + ")"
 	}

@@ -51,7 +51,7 @@ func actionInputs() []actionInput {
 		if o.Use == FlagOnly {
 			continue
 		}
-		help := o.Help
+		help := o.Usage()
 		if o.Default != "" {
 			help += " (default " + o.Default + ")"
 		}

@@ -30,15 +30,19 @@ func MarkdownTable() string {
 			if o.Default != "" {
 				def = "`" + o.Default + "`"
 			}
-			help := o.Help
-			if len(o.Values) > 1 && !mentionsAll(help, o.Values) {
-				help += "; one of " + strings.Join(o.Values, ", ")
-			}
-			fmt.Fprintf(&b, "| %s | %s | %s |\n", name, def, strings.ReplaceAll(help, "|", "\\|"))
+			fmt.Fprintf(&b, "| %s | %s | %s |\n", name, def, strings.ReplaceAll(o.Usage(), "|", "\\|"))
 		}
 		b.WriteByte('\n')
 	}
 	return b.String()
+}
+
+// Usage is the help of an option with its legal values.
+func (o Option) Usage() string {
+	if len(o.Values) > 1 && !mentionsAll(o.Help, o.Values) {
+		return o.Help + "; one of " + strings.Join(o.Values, ", ")
+	}
+	return o.Help
 }
 
 func mentionsAll(text string, words []string) bool {

@@ -18,9 +18,16 @@ func severity(r *report.Report, p Policy, _ time.Time) []report.Rule {
 	}
 	var hits []report.Vulnerability
 	bySeverity := map[report.Severity]int{}
-	unfixed := 0
+	unfixed, unrated := 0, 0
 	for _, v := range r.Vulnerabilities {
-		if v.Decision.Status == report.Suppressed || !v.Severity.AtLeast(p.FailOnSeverity) || v.Severity == report.Unknown {
+		if v.Decision.Status == report.Suppressed {
+			continue
+		}
+		if v.Severity == report.Unknown {
+			unrated++
+			continue
+		}
+		if !v.Severity.AtLeast(p.FailOnSeverity) {
 			continue
 		}
 		if p.OnlyFixed && v.Fix.State != report.FixFixed {
@@ -48,6 +55,9 @@ func severity(r *report.Report, p Policy, _ time.Time) []report.Rule {
 		if unfixed > 0 {
 			text += fmt.Sprintf(" (%d without one)", unfixed)
 		}
+	}
+	if unrated > 0 {
+		text += fmt.Sprintf("; nobody rated %d", unrated)
 	}
 	return one("fail-on-severity", report.Pass, text)
 }

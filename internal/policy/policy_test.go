@@ -93,6 +93,7 @@ func TestEvaluate(t *testing.T) {
 	}{
 		{"nothing_found", looked(), high, report.Pass, "no open finding at or above high"},
 		{"open_at_the_limit", looked(finding(report.High, report.Open, "")), high, report.Fail, "1 open finding at or above high: 1 high; CVE-2026-1 in p 1"},
+		{"unrated_are_counted", looked(finding(report.Unknown, report.Open, "")), high, report.Pass, "no open finding at or above high; nobody rated 1"},
 		{"open_below_the_limit", looked(finding(report.Medium, report.Open, "")), high, report.Pass, ""},
 		{"suppressed_does_not_count", looked(finding(report.Critical, report.Suppressed, "")), high, report.Pass, ""},
 		{"unknown_severity_reaches_no_limit", looked(finding(report.Unknown, report.Open, "")), policy.Policy{FailOnSeverity: report.Negligible}, report.Pass, ""},

@@ -3,6 +3,7 @@ package render
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -171,12 +172,25 @@ func (t texter) numbers() section {
 
 func (t texter) attestations() section {
 	s := section{head: t.title("Attestations"), most: mostAttestations, more: t.more}
+	// What does not count has a row each, and first; what one signer signed has one row.
+	type signed struct{ by, platform string }
+	var order []signed
+	families := map[signed][]string{}
 	for _, a := range t.r.Attestations {
-		color, text := green, a.Family+" by "+a.Signer
 		if a.State != report.Verified {
-			color, text = red, a.Family+" "+a.Digest+": "+a.Reason
+			s.rows = append(s.rows, t.line(2, 10, red, string(a.State), a.Family+" "+a.Digest+": "+a.Reason+t.on(a.Platform)))
+			continue
 		}
-		s.rows = append(s.rows, t.line(2, 10, color, string(a.State), text+t.on(a.Platform)))
+		k := signed{a.Signer, a.Platform}
+		if families[k] == nil {
+			order = append(order, k)
+		}
+		if !slices.Contains(families[k], a.Family) {
+			families[k] = append(families[k], a.Family)
+		}
+	}
+	for _, k := range order {
+		s.rows = append(s.rows, t.line(2, 10, green, string(report.Verified), strings.Join(families[k], ", ")+" by "+k.by+t.on(k.platform)))
 	}
 	switch {
 	case len(s.rows) > 0:

@@ -115,3 +115,21 @@ func TestTerminalKeepsText(t *testing.T) {
 		})
 	}
 }
+
+// What one signer signed takes one row, and what does not count stands before it.
+func TestTextAttestationsBySigner(t *testing.T) {
+	r := sample()
+	r.Platforms = nil
+	r.Attestations = []report.Attestation{
+		{Family: "provenance", State: report.Verified, Signer: "key a"},
+		{Family: "sbom", State: report.Verified, Signer: "key a"},
+		{Family: "sbom", State: report.Verified, Signer: "key b"},
+		{Family: "vex", State: report.Invalid, Digest: "sha256:1", Reason: "broken"},
+		{Family: "vex", State: report.Verified, Signer: "key a"},
+	}
+	got := text(t, r, render.TextOptions{})
+	want := "Attestations\n  invalid    vex sha256:1: broken\n  verified   provenance, sbom, vex by key a\n  verified   sbom by key b\n"
+	if !strings.Contains(got, want) {
+		t.Errorf("got\n%s\nwant in it\n%s", got, want)
+	}
+}
