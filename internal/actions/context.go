@@ -18,14 +18,7 @@ type Context struct {
 	Event string
 	// Repository is owner/name.
 	Repository string
-	SHA        string
-	Ref        string
 	Actor      string
-	// RunURL is where people see the run; "" outside a workflow.
-	RunURL string
-	// Workspace is the checkout, Temp a directory that is emptied after the job.
-	Workspace string
-	Temp      string
 	// Platform is the image platform that matches the runner's processor, such as
 	// linux/amd64; "" when the runner does not say.
 	Platform string
@@ -35,12 +28,7 @@ type Context struct {
 	// pull requests from forks and runs that Dependabot started. A missing credential
 	// is then no mistake of the workflow's author.
 	Restricted bool
-	// Debug is true when the workflow asks for debug logging.
-	Debug bool
 }
-
-// Active reports whether the program runs as a step of a workflow.
-func Active(getenv func(string) string) bool { return getenv("GITHUB_ACTIONS") == "true" }
 
 // Context returns what the runner says. The error tells that the event file could not
 // be read or understood; the rest of the Context is filled in all the same, and a pull
@@ -49,17 +37,8 @@ func (r *Runner) Context() (Context, error) {
 	c := Context{
 		Event:      r.getenv("GITHUB_EVENT_NAME"),
 		Repository: r.getenv("GITHUB_REPOSITORY"),
-		SHA:        r.getenv("GITHUB_SHA"),
-		Ref:        r.getenv("GITHUB_REF"),
 		Actor:      r.getenv("GITHUB_ACTOR"),
-		Workspace:  r.getenv("GITHUB_WORKSPACE"),
-		Temp:       r.getenv("RUNNER_TEMP"),
-		Debug:      r.getenv("RUNNER_DEBUG") == "1",
 		Platform:   platforms(r.getenv("RUNNER_ARCH")),
-	}
-	server, run := strings.TrimSuffix(r.getenv("GITHUB_SERVER_URL"), "/"), r.getenv("GITHUB_RUN_ID")
-	if server != "" && c.Repository != "" && run != "" {
-		c.RunURL = server + "/" + c.Repository + "/actions/runs/" + run
 	}
 	var err error
 	if strings.HasPrefix(c.Event, "pull_request") {

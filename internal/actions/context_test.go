@@ -12,19 +12,13 @@ import (
 
 func TestContext(t *testing.T) {
 	vars := map[string]string{
-		"GITHUB_EVENT_NAME": "push", "GITHUB_REPOSITORY": "octo/app", "GITHUB_SHA": "abc", "GITHUB_REF": "refs/heads/main",
-		"GITHUB_ACTOR": "octocat", "GITHUB_SERVER_URL": "https://github.example/", "GITHUB_RUN_ID": "42",
-		"GITHUB_WORKSPACE": "/w", "RUNNER_TEMP": "/t", "RUNNER_ARCH": "ARM64", "RUNNER_DEBUG": "1",
+		"GITHUB_EVENT_NAME": "push", "GITHUB_REPOSITORY": "octo/app", "GITHUB_ACTOR": "octocat", "RUNNER_ARCH": "ARM64",
 	}
 	got, err := actions.New(io.Discard, env(vars)).Context()
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := actions.Context{
-		Event: "push", Repository: "octo/app", SHA: "abc", Ref: "refs/heads/main", Actor: "octocat",
-		RunURL: "https://github.example/octo/app/actions/runs/42", Workspace: "/w", Temp: "/t",
-		Platform: "linux/arm64", Debug: true,
-	}
+	want := actions.Context{Event: "push", Repository: "octo/app", Actor: "octocat", Platform: "linux/arm64"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("Context (-want +got):\n%s", diff)
 	}
@@ -82,14 +76,6 @@ func TestPlatforms(t *testing.T) {
 		got, err := actions.New(io.Discard, env(map[string]string{"RUNNER_ARCH": arch})).Context()
 		if err != nil || got.Platform != want {
 			t.Errorf("RUNNER_ARCH=%s: platform %q, err %v; want %q", arch, got.Platform, err, want)
-		}
-	}
-}
-
-func TestActive(t *testing.T) {
-	for value, want := range map[string]bool{"": false, "false": false, "true": true} {
-		if got := actions.Active(env(map[string]string{"GITHUB_ACTIONS": value})); got != want {
-			t.Errorf("GITHUB_ACTIONS=%s: active = %t, want %t", value, got, want)
 		}
 	}
 }

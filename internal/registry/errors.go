@@ -82,15 +82,6 @@ func (e *StatusError) Is(target error) bool {
 	}
 }
 
-func (e *StatusError) has(code string) bool {
-	for _, c := range e.Codes {
-		if c == code {
-			return true
-		}
-	}
-	return false
-}
-
 // statusError reads what is worth knowing of an answer that is no success.
 func statusError(req *http.Request, resp *http.Response, secrets *scrubber) *StatusError {
 	e := &StatusError{Method: req.Method, URL: bareURL(req.URL), Status: resp.StatusCode, RetryAfter: retryAfter(resp)}
