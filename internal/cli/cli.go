@@ -47,7 +47,7 @@ func (s IO) color() bool {
 func Main(ctx context.Context, std IO) fault.Code {
 	a := &app{IO: std}
 	root := newRoot(a)
-	root.SetArgs(append([]string{}, std.Args...)) // never nil: cobra would read os.Args
+	root.SetArgs(joinBools(std.Args))
 	root.SetIn(std.Stdin)
 	root.SetOut(std.Stdout)
 	root.SetErr(std.Stderr)

@@ -77,3 +77,27 @@ func flagValues(cmd *cobra.Command) map[string][]string {
 	}
 	return flags
 }
+
+// joinBools writes "--fail-build false" as "--fail-build=false": the parser takes a word
+// after a flag that may stand alone for an argument, and true and false name no image.
+// The result is never nil, for which cobra would read os.Args.
+func joinBools(args []string) []string {
+	bools := map[string]bool{}
+	for _, o := range config.Options() {
+		if o.Kind == config.Bool {
+			bools["--"+o.Name] = true
+		}
+	}
+	out := make([]string, 0, len(args))
+	for i, arg := range args {
+		if arg == "--" {
+			return append(out, args[i:]...)
+		}
+		if n := len(out); (arg == "true" || arg == "false") && n > 0 && bools[out[n-1]] {
+			out[n-1] += "=" + arg
+			continue
+		}
+		out = append(out, arg)
+	}
+	return out
+}

@@ -123,9 +123,6 @@ func TestNewerStatementTakesBack(t *testing.T) {
 func TestPolicyOptions(t *testing.T) {
 	w := newWorld(t, testkit.RegistryOptions{})
 	ref, _ := w.push(w.image())
-	unsigned, _ := w.push(w.image().Attest(testkit.PredicateOpenVEX, testkit.Unsigned()))
-	_ = unsigned
-	ref, _ = w.push(w.image())
 	for _, tt := range []struct {
 		name  string
 		flags []string
@@ -138,6 +135,8 @@ func TestPolicyOptions(t *testing.T) {
 		{"lower_severity_only_fixed", []string{"--fail-on-severity", "medium", "--only-fixed"}, fault.OK, report.Pass},
 		{"alias", []string{"--severity-cutoff", "medium"}, fault.Policy, report.Fail},
 		{"fail_build_false", []string{"--fail-on-severity", "medium", "--fail-build=false"}, fault.OK, report.Fail},
+		{"fail_build_false_as_a_word", []string{"--fail-build", "false", "--fail-on-severity", "medium"}, fault.OK, report.Fail},
+		{"fail_build_alone", []string{"--fail-build", "--fail-on-severity", "medium"}, fault.Policy, report.Fail},
 		{"required_family_is_absent", []string{"--require", "dhi,tests"}, fault.Policy, report.Fail},
 		{"too_old", []string{"--max-age", "1h"}, fault.Policy, report.Fail},
 		{"young_enough", []string{"--max-age", "2d"}, fault.OK, report.Pass},

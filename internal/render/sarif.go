@@ -127,11 +127,15 @@ func (b *sarifBuilder) place() (file string, line int, virtual bool) {
 }
 
 // repositoryPath is the repository as a path that is safe in a URI: only letters,
-// digits and "._-/", no colon (it would read as a scheme) and no dot segments.
+// digits and "._-/", no colon (it would read as a scheme) and no dot segments. Of an image
+// on disk it has the last part of the path alone: where a run unpacks it may change.
 func repositoryPath(s report.Subject) string {
 	name := s.Repository
 	if name == "" {
 		name, _, _ = strings.Cut(s.Reference, "@")
+		if source, file, _ := strings.Cut(name, ":"); source == "oci-dir" || source == "docker-archive" {
+			name = source + "/" + path.Base(strings.ReplaceAll(file, `\`, "/"))
+		}
 	}
 	return strings.TrimPrefix(path.Clean("/"+strings.Map(safePathRune, cut(clean(name), maxWord))), "/")
 }

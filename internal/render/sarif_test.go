@@ -282,6 +282,27 @@ func TestSARIFIdentityIsStable(t *testing.T) {
 
 const pinnedFingerprint = "ce7d0ba45a748910e59f35c23a9dff35:1"
 
+// Where a run keeps an image on disk is no part of its identity.
+func TestSARIFOfAnImageOnDisk(t *testing.T) {
+	r := sample()
+	r.Subject.Repository, r.Subject.Platform = "", "linux/amd64"
+	for reference, want := range map[string]string{
+		"oci-dir:/tmp/run-1/app":                "oci-dir/app",
+		`oci-dir:C:\run\app`:                    "oci-dir/app",
+		"docker-archive:out/app.tar:acme/app:1": "docker-archive/app-1",
+		"oci-dir:/tmp/app@sha256:5555":          "oci-dir/app",
+	} {
+		r.Subject.Reference = reference
+		s, _ := sarifOf(t, r, render.SARIFOptions{})
+		if got := s.Runs[0].AutomationDetails.ID; got != "hardened-image-gate/"+want+"/linux/amd64/" {
+			t.Errorf("%s: category %q, want %q in it", reference, got, want)
+		}
+		if place := s.Runs[0].Results[0].Locations[0].PhysicalLocation.ArtifactLocation.URI; !strings.HasSuffix(place, want) {
+			t.Errorf("%s: the results are at %q", reference, place)
+		}
+	}
+}
+
 func TestSARIFCategory(t *testing.T) {
 	for _, tt := range []struct {
 		name, category, repository, platform, want string
