@@ -134,3 +134,48 @@ func TestAdvisoriesBesideTheSignedBill(t *testing.T) {
 		t.Errorf("finding is %+v", v)
 	}
 }
+
+// TestWhoJudgesABillWithLayers: Syft's own format keeps layers and labels, and there they tell
+// whose a package is, on the word of the bill; base-sbom outranks an image that is all base.
+func TestWhoJudgesABillWithLayers(t *testing.T) {
+	const release = "ID=dhi\nID_LIKE=debian\nVERSION_ID=\"12\"\n"
+	const dhi, debian = "DHI-CVE-2026-1111-libc6 libc6", "CVE-2025-4802 "
+	base := baseLayers()
+	base[0].Files[0].Content = []byte(release)
+	w := newWorld(t, testkit.RegistryOptions{})
+	whole, derived := w.hardened(), w.derived(append(slices.Clone(base), topLayer()), 2, "")
+	whole.Platforms[0].Layers = base
+	w.write("osv.json", osvRecord("DHI-CVE-2026-1111-libc6", "Docker Hardened Images:Debian:12", "libc6", nil, map[string]string{"introduced": "0"}))
+	w.write("empty.json", compact{Release: map[string]string{"ID": "dhi", "ID_LIKE": "debian", "VERSION_ID": "12"}}.cyclonedx(func(string) bool { return true }))
+	for _, tt := range []struct {
+		name  string
+		image testkit.Image
+		flags []string
+		want  []string
+	}{
+		{"all_base", whole, nil, []string{dhi}},
+		{"all_base_and_the_bases_bill_does_not_have_it", whole, []string{"--base-sbom", w.path("empty.json")}, []string{debian + "libc6"}},
+		{"derived", derived, nil, []string{debian + "libc-bin", dhi}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			w.t = t
+			ref, _ := w.pushTo("team/"+strings.ReplaceAll(tt.name, "_", "-"), tt.image)
+			if _, r, text := w.verify(ref + ":1.0"); r == nil {
+				t.Fatal(text)
+			}
+			w.write("bill.json", []byte(w.file("sbom.syft.json")))
+			_, r, text := w.scan("bill.json", append(tt.flags, "--advisories", w.path("osv.json"))...)
+			if r == nil {
+				t.Fatal(text)
+			}
+			var got []string
+			for _, v := range r.Vulnerabilities {
+				got = append(got, v.ID+" "+v.Package.Name)
+			}
+			slices.Sort(got)
+			if !slices.Equal(got, tt.want) {
+				t.Errorf("findings %q, want %q\n%+v", got, tt.want, r.Warnings)
+			}
+		})
+	}
+}

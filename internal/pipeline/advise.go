@@ -3,6 +3,7 @@ package pipeline
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/imagegate/imagegate/internal/report"
 	"github.com/imagegate/imagegate/internal/sbom"
@@ -36,8 +37,13 @@ func (p *platform) route(list *sbom.SBOM) routed {
 	out := routed{}
 	var release *sbom.Release
 	p.renamed = map[string]string{}
-	origin := p.vendorTest()
-	for _, in := range list.Installed() { // a signed bill has other packages than the image
+	installed := list.Installed() // not p.installed: a signed bill has other packages than the image
+	packages := make([]report.Package, len(installed))
+	for i, in := range installed {
+		packages[i] = in.Package
+	}
+	origins := p.vendorOrigins(packages)
+	for i, in := range installed {
 		switch advisory.ModelOf(in.PURL) {
 		case advisory.Component:
 			out.vendor = append(out.vendor, in.Package)
@@ -47,7 +53,7 @@ func (p *platform) route(list *sbom.SBOM) routed {
 			if known {
 				release = &sbom.Release{ID: up.Distro, Version: up.Release}
 			}
-			switch origin(in.Package) {
+			switch origins[i] {
 			case vex.OriginBase:
 				out.vendor = append(out.vendor, in.Package)
 				continue
@@ -84,36 +90,29 @@ func (p *platform) route(list *sbom.SBOM) routed {
 // originUntold is the origin of a package where nothing can tell.
 const originUntold = ""
 
-// vendorTest returns the test of membership: base for what is Docker's, [originUntold]
-// where nothing can tell, anything else for what is not.
-func (p *platform) vendorTest() func(report.Package) string {
-	always := func(origin string) func(report.Package) string {
-		return func(report.Package) string { return origin }
-	}
-	m := p.membership()
-	bill := m.BasePURLs
-	switch {
+// vendorOrigins says of each package whether it is Docker's: base for what is,
+// [originUntold] where nothing can tell, anything else for what is not.
+func (p *platform) vendorOrigins(packages []report.Package) []string {
+	all := func(origin string) []string { return slices.Repeat([]string{origin}, len(packages)) }
+	switch m := p.membership(); {
 	case m.Boundary.State == vex.Derived, m.Boundary.State == vex.Unproven:
 		vouched := p.ground.issued || p.inputs.baseSBOM != nil
 		if m.Boundary.State == vex.Derived && p.man != nil && !vouched {
 			// Layers of a base that Docker does not vouch for: anyone can label an image with
 			// one of its own chain IDs.
-			return always(vex.OriginUnproven)
+			return all(vex.OriginUnproven)
 		}
-		return func(pkg report.Package) string { return m.Origins([]report.Package{pkg})[0] }
-	case bill != nil: // of base-sbom, for an image that is all base
-	case p.man != nil:
-		bill = p.attestedPURLs(p.issued(p.img, p.verified))
-	case m.Boundary.State == vex.WholeBase: // so the bill says, as it says what is installed
-		return always(vex.OriginBase)
-	default:
-		return always(originUntold)
+		return m.Origins(packages)
+	case p.man == nil && m.Boundary.State == vex.WholeBase: // so the bill says, as it says what is installed
+		return all(vex.OriginBase)
+	case p.man == nil:
+		return all(originUntold)
 	}
+	bill := p.attestedPURLs(p.issued(p.img, p.verified))
 	if bill == nil {
-		return always(vex.OriginUnproven)
+		return all(vex.OriginUnproven)
 	}
-	own := vex.Membership{Boundary: vex.Boundary{State: vex.Derived}, BasePURLs: bill}
-	return func(pkg report.Package) string { return own.Origins([]report.Package{pkg})[0] }
+	return vex.Membership{Boundary: vex.Boundary{State: vex.Derived}, BasePURLs: bill}.Origins(packages)
 }
 
 // advised matches the vendor's packages against its advisories, and everything else

@@ -63,12 +63,12 @@ func layersOf(in sbom.Installed, img *image.Image) []string {
 }
 
 // membership tells the packages of the base from those on top. A bill that the user
-// named stands in where no layer can tell: for an image that names no base, and for a
-// bill of materials alone.
+// named stands in where no layer can tell: for an image that names no base or is all base,
+// and for a bill of materials alone.
 func (p *platform) membership() vex.Membership {
 	m := vex.Membership{Boundary: p.ground.boundary, DiffIDs: p.ground.diffIDs, BasePURLs: p.ground.purls}
-	if p.ground.boundary.State == vex.NoBase && p.inputs.baseSBOM != nil {
-		m.Boundary.State = vex.Derived
+	if s := m.Boundary.State; p.inputs.baseSBOM != nil && (s == vex.NoBase || s == vex.WholeBase) {
+		m.Boundary = vex.Boundary{State: vex.Derived}
 	}
 	layers := map[string][]string{}
 	for _, in := range p.installed {
