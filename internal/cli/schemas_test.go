@@ -225,6 +225,8 @@ func example(o config.Option) any {
 		return []any{"one", "two"}
 	case o.Name == "platform":
 		return "linux/arm64"
+	case o.Name == "max-image-size":
+		return "256m"
 	}
 	return "text"
 }
