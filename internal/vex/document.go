@@ -167,22 +167,6 @@ const (
 	StateRejected = "rejected"
 )
 
-// Source says where the document came from.
-func (d Document) Source() string {
-	if d.d == nil {
-		return ""
-	}
-	return d.d.source
-}
-
-// Statements is the number of statements that were read.
-func (d Document) Statements() int {
-	if d.d == nil {
-		return 0
-	}
-	return len(d.d.statements)
-}
-
 func (d *document) trust() string {
 	switch d.authority {
 	case attached, baseImage, feed:

@@ -153,7 +153,7 @@ func TestForeignDocuments(t *testing.T) {
 	} {
 		t.Run(strings.TrimPrefix(tt.file, "vex/"), func(t *testing.T) {
 			doc := must(t)(FromFile(tt.file, sharedFile(t, tt.file)))
-			if got := doc.Statements(); got != tt.statements {
+			if got := len(doc.d.statements); got != tt.statements {
 				t.Errorf("statements = %d, want %d", got, tt.statements)
 			}
 			repo, _, digest := splitReference(tt.image)

@@ -127,7 +127,7 @@ func TestOrigin(t *testing.T) {
 			f.Package.Origin = origin
 			d := decide(t, f, image, Options{}, doc)
 			if d.Status != want {
-				t.Errorf("%s, origin %q: %s, want %s: %s", doc.Source(), origin, d.Status, want, d.Reason)
+				t.Errorf("%s, origin %q: %s, want %s: %s", doc.d.source, origin, d.Status, want, d.Reason)
 			}
 			if want == report.Open && !strings.Contains(d.Reason, "not proven to come from the base") {
 				t.Errorf("origin %q: the reason is %q", origin, d.Reason)

@@ -30,7 +30,7 @@ func TestExplain(t *testing.T) {
 	want := []string{
 		"applies|decides|under_investigation|verified|",
 		"applies||not_affected|verified|superseded on 2025-10-01 by under_investigation",
-		"applies||not_affected|named|user.vex.json is outranked by " + docs[0].Source() + ", which says under_investigation",
+		"applies||not_affected|named|user.vex.json is outranked by " + docs[0].d.source + ", which says under_investigation",
 		"||not_affected|unverified|its document is unsigned or its signature did not verify",
 		"||not_affected|verified|statement covers glibc 2.41-11, installed 2.41-12",
 		"||not_affected|named|statement is about zlib, not libc6",

@@ -195,9 +195,3 @@ func (p purl) String() string {
 	}
 	return b.String()
 }
-
-// equal reports whether two normalised package URLs are the same in every part.
-func (p purl) equal(o purl) bool {
-	return p.typ == o.typ && p.namespace == o.namespace && p.name == o.name &&
-		p.version == o.version && p.subpath == o.subpath && slices.Equal(p.qualifiers, o.qualifiers)
-}
