@@ -159,6 +159,11 @@ func TestActionBadInput(t *testing.T) {
 			if code != fault.Usage || output(t, runner, "verdict") != "error" || output(t, runner, "reason") == "" {
 				t.Errorf("exit %d, verdict %q\n%s", code, output(t, runner, "verdict"), log)
 			}
+			for _, name := range []string{"critical", "high", "suppressed", "score"} {
+				if got := output(t, runner, name); got != "" {
+					t.Errorf("nothing was looked at, and %s is %q", name, got)
+				}
+			}
 			data, err := os.ReadFile(filepath.Join(in["report-dir"], report.FileReport))
 			var r report.Report
 			if err != nil || json.Unmarshal(data, &r) != nil || r.Verdict.Result != report.Error || len(r.Vulnerabilities) > 0 {

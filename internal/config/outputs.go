@@ -19,7 +19,7 @@ func Outputs() []Output {
 		{Name: "exit-code", Step: "gate", Help: "Exit code of the gate, 0 with fail-build: false"},
 		{Name: "image-ref", Step: "gate", Help: "The image that was gated, as name@digest: deploy this one"},
 		{Name: "digest", Step: "gate", Help: "Digest of the platform's manifest, or of the index with platforms: all"},
-		{Name: "critical", Step: "gate", Help: "Open findings of severity critical"},
+		{Name: "critical", Step: "gate", Help: "Open findings of severity critical; empty, as the other counts, when vulnerabilities could not be looked for"},
 		{Name: "high", Step: "gate", Help: "Open findings of severity high"},
 		{Name: "medium", Step: "gate", Help: "Open findings of severity medium"},
 		{Name: "low", Step: "gate", Help: "Open findings of severity low"},

@@ -19,7 +19,12 @@ const maxReason = 2000
 // acts on, because ${{ steps.x.outputs.reason }} is often written into a script.
 func Outputs(r *report.Report) []Output {
 	r = r.Canonical()
-	n := func(name string, v int) Output { return Output{Name: name, Value: strconv.Itoa(v)} }
+	n := func(name string, v int) Output {
+		if !r.Counted() {
+			return Output{Name: name} // a zero would look like a good result
+		}
+		return Output{Name: name, Value: strconv.Itoa(v)}
+	}
 	result := r.Verdict.Result
 	if result == "" {
 		result = report.Error

@@ -63,6 +63,7 @@ func read(t *testing.T, path string) string {
 func sample() *report.Report {
 	return &report.Report{
 		Subject: report.Subject{Repository: "dhi.io/python", Digest: "sha256:22", Platform: "linux/amd64"},
+		Stages:  []report.Stage{{Name: report.StageVuln, State: report.Done}},
 		Counts:  report.Counts{Critical: 1, High: 2, Medium: 3, Low: 4, Negligible: 5, Unknown: 6, Suppressed: 7},
 		SBOM:    report.SBOM{Documents: []report.SBOMDocument{{Format: "syft-json", Path: "sbom/python.syft.json"}}},
 		Score:   &report.Score{Card: "11/12", Passed: 11, Total: 12}, Compliance: &report.Compliance{Passed: 28, Failed: 2},

@@ -136,7 +136,7 @@ func mdCounts(r *report.Report, open []report.Vulnerability) section {
 
 // number is a count, or a dash when nothing was counted.
 func number(r *report.Report, n int) string {
-	if !counted(r) {
+	if !r.Counted() {
 		return "-"
 	}
 	return fmt.Sprint(n)

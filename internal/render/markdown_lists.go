@@ -38,7 +38,7 @@ func mdAttestations(r *report.Report) section {
 
 func mdOpen(r *report.Report, open []report.Vulnerability) section {
 	if len(open) == 0 {
-		decided := counted(r)
+		decided := r.Counted()
 		for _, st := range r.Stages {
 			if st.Name == report.StageVuln && st.State != report.Done {
 				decided = false

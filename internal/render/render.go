@@ -91,11 +91,6 @@ func looked(r *report.Report, stage string) bool {
 	return false
 }
 
-// counted reports whether the numbers of r stand for something.
-func counted(r *report.Report) bool {
-	return len(r.Vulnerabilities) > 0 || looked(r, report.StageVuln)
-}
-
 // countList are the numbers of c in the order of report.Severities.
 func countList(c report.Counts) []int {
 	return []int{c.Critical, c.High, c.Medium, c.Low, c.Negligible, c.Unknown}

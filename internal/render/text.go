@@ -134,7 +134,7 @@ func (t texter) verdict() section {
 
 func (t texter) numbers() section {
 	found := "not looked for"
-	if counted(t.r) {
+	if t.r.Counted() {
 		var parts []string
 		for i, n := range countList(t.r.Counts) {
 			parts = append(parts, fmt.Sprintf("%d %s", n, report.Severities()[i]))
