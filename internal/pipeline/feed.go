@@ -92,7 +92,7 @@ func (p *platform) feedDocuments(ctx context.Context, add func(source, digest, s
 	}
 	for _, f := range p.inputs.feeds {
 		if err := f.wait(ctx); err != nil {
-			add(f.Location(), "", "", report.TrustUnverified, vex.Document{}, err)
+			add(f.Location(), "", "", report.TrustNamed, vex.Document{}, err) // the user named it, and has to hear of it
 			continue
 		}
 		if len(repos) == 0 {
