@@ -119,7 +119,7 @@ func TestSignedAdvisories(t *testing.T) {
 			}
 			s := stageOf(r, report.StageVuln)
 			told := s.Reason
-			for _, x := range r.Warnings {
+			for _, x := range r.Observations {
 				told += "\n" + x.Message
 			}
 			if !strings.Contains(told, tt.says) {

@@ -277,9 +277,9 @@ func TestComingModel(t *testing.T) {
 			if got != tt.want || len(r.Vulnerabilities) > 1 {
 				t.Errorf("decision %q of %d findings, want %q: %+v", got, len(r.Vulnerabilities), tt.want, r.Vulnerabilities)
 			}
-			told := fmt.Sprint(r.Warnings, r.Vulnerabilities)
+			told := fmt.Sprint(r.Observations, r.Vulnerabilities)
 			if !strings.Contains(told, tt.says) {
-				t.Errorf("nothing says %q: %+v", tt.says, r.Warnings)
+				t.Errorf("nothing says %q: %+v", tt.says, r.Observations)
 			}
 			if s := stageOf(r, report.StageVuln); s.State != tt.state {
 				t.Errorf("vulnerabilities %s: %s, want %s", s.State, s.Reason, tt.state)
@@ -333,8 +333,8 @@ func TestMembershipIsNotBelievedSilently(t *testing.T) {
 			if s := stageOf(r, report.StageVuln); s.State != report.Done || r.Verdict.Result != tt.result {
 				t.Errorf("verdict %+v, vulnerabilities %s: %s", r.Verdict, s.State, s.Reason)
 			}
-			if !slices.ContainsFunc(r.Warnings, func(x report.Warning) bool { return strings.Contains(x.Message, "base-sbom") }) {
-				t.Errorf("warnings are %+v", r.Warnings)
+			if !slices.ContainsFunc(r.Observations, func(x report.Observation) bool { return strings.Contains(x.Message, "base-sbom") }) {
+				t.Errorf("warnings are %+v", r.Observations)
 			}
 		})
 	}

@@ -74,7 +74,7 @@ func TestWhoJudgesDockersPackages(t *testing.T) {
 			}
 			slices.Sort(got)
 			if !slices.Equal(got, tt.want) {
-				t.Errorf("findings %q, want %q\n%+v", got, tt.want, r.Warnings)
+				t.Errorf("findings %q, want %q\n%+v", got, tt.want, r.Observations)
 			}
 			if s := stageOf(r, report.StageVuln); s.State != report.Done {
 				t.Errorf("vulnerabilities %s: %s", s.State, s.Reason)
@@ -174,7 +174,7 @@ func TestWhoJudgesABillWithLayers(t *testing.T) {
 			}
 			slices.Sort(got)
 			if !slices.Equal(got, tt.want) {
-				t.Errorf("findings %q, want %q\n%+v", got, tt.want, r.Warnings)
+				t.Errorf("findings %q, want %q\n%+v", got, tt.want, r.Observations)
 			}
 		})
 	}

@@ -118,7 +118,7 @@ func TestFeed(t *testing.T) {
 					}
 					w.verifyKept(data)
 				}
-				if all, _ := json.Marshal(r.Warnings); !strings.Contains(string(all), tt.says) {
+				if all, _ := json.Marshal(r.Observations); !strings.Contains(string(all), tt.says) {
 					t.Errorf("%s: nothing says %q: %s", location, tt.says, all)
 				}
 			}
@@ -148,7 +148,7 @@ func TestFeedThatIsNotThere(t *testing.T) {
 	defer server.Close()
 	code, r, text := w.verify(ref, "--vex-feed", server.URL+"/advisories")
 	must(t, code, r, text, fault.OK, report.Warn)
-	all, err := json.Marshal(r.Warnings)
+	all, err := json.Marshal(r.Observations)
 	if err != nil || !strings.Contains(string(all), "/advisories was not used") || !strings.Contains(string(all), "403 Forbidden") {
 		t.Errorf("no warning says that the feed was not read: %s, %v", all, err)
 	}

@@ -191,7 +191,7 @@ func addBases(rep *report.Report, bases []base) error {
 	told := map[string]bool{}
 	for _, b := range bases {
 		warn := func(format string, args ...any) {
-			rep.Warnings = append(rep.Warnings, report.Warning{Stage: report.StageHarden,
+			rep.Observations = append(rep.Observations, report.Observation{Stage: report.StageHarden,
 				Message: fmt.Sprintf("%s:%d: ", b.Path, b.Line) + fmt.Sprintf(format, args...)})
 		}
 		switch {

@@ -36,7 +36,7 @@ func TestMirrorThatDockerDidNotSign(t *testing.T) {
 			if len(r.Attestations) == 0 || vexOf(t, r).State != report.Verified {
 				t.Fatalf("attestations %+v", r.Attestations)
 			}
-			if all, _ := json.Marshal(r.Warnings); strings.Contains(string(all), notShown) != tt.says {
+			if all, _ := json.Marshal(r.Observations); strings.Contains(string(all), notShown) != tt.says {
 				t.Errorf("want %q: %t in %s", notShown, tt.says, all)
 			}
 		})

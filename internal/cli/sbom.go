@@ -70,8 +70,8 @@ func (a *app) sbom(cmd *cobra.Command, cfg *config.Config, toDir bool) error {
 }
 
 func warnings(r *report.Report) []string {
-	out := make([]string, 0, len(r.Warnings))
-	for _, w := range r.Warnings {
+	out := make([]string, 0, len(r.Observations))
+	for _, w := range r.Observations {
 		out = append(out, w.Message)
 	}
 	return out

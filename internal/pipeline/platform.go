@@ -263,9 +263,13 @@ func (p *platform) stage(name string, state report.State, reason string) {
 }
 
 func (p *platform) warn(stage, message string) {
+	kind := report.Information
+	if stage == report.StageVuln {
+		kind = report.Unread
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.report.Warnings = append(p.report.Warnings, report.Warning{Stage: stage, Message: message})
+	p.report.Observations = append(p.report.Observations, report.Observation{Stage: stage, Kind: kind, Message: message})
 }
 
 // evidence adds what the verdict rests on, and the files that hold it.

@@ -105,7 +105,7 @@ func database(r *report.Report, _ Policy, _ time.Time) []report.Rule {
 func matching(r *report.Report, _ Policy, _ time.Time) []report.Rule {
 	var first string
 	n := 0
-	for _, w := range r.Warnings {
+	for _, w := range r.Observations {
 		if w.Stage == report.StageVuln {
 			if n == 0 {
 				first = w.Message

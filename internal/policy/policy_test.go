@@ -149,7 +149,7 @@ func TestEvaluate(t *testing.T) {
 
 		{"old_database_is_told", looked(func(r *report.Report) { r.Database.Reason = "9 days old" }), high, report.Warn, "9 days old"},
 		{"matching_problems_are_told", looked(func(r *report.Report) {
-			r.Warnings = []report.Warning{{Stage: report.StageVuln, Message: "a"}, {Stage: report.StageVuln, Message: "b"}, {Stage: report.StageSBOM}}
+			r.Observations = []report.Observation{{Stage: report.StageVuln, Message: "a"}, {Stage: report.StageVuln, Message: "b"}, {Stage: report.StageSBOM}}
 		}), high, report.Warn, "2 problems, the first: a"},
 		{"refused_file_is_told", looked(refused(report.TrustNamed)), policy.Policy{}, report.Warn, "not used: an HTML page"},
 		{"refused_attestation_is_told", looked(refused(report.TrustVerified)), policy.Policy{}, report.Warn, "not used: an HTML page"},

@@ -70,7 +70,7 @@ func Annotations(r *report.Report, file string, line int) []Annotation {
 			warnings = append(warnings, at("warning", s.Name+" "+string(s.State), strings.TrimSuffix(s.Reason, ".")+hint(s.Hint)))
 		}
 	}
-	for _, w := range r.Warnings {
+	for _, w := range r.Observations {
 		warnings = append(warnings, at("warning", w.Stage, w.Message))
 	}
 	for _, c := range checksByGravity(r) {

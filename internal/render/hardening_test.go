@@ -93,7 +93,7 @@ func TestFailedChecksAreErrorsOnlyWhereThePolicySaysSo(t *testing.T) {
 func TestLint(t *testing.T) {
 	r := hardened()
 	r.Verdict = report.Verdict{Result: report.Fail, Reasons: []string{"1 finding at or above high", "1 could not decide"}}
-	r.Warnings = []report.Warning{{Stage: report.StageHarden, Message: "a variable has no value"}}
+	r.Observations = []report.Observation{{Kind: report.Information, Stage: report.StageHarden, Message: "a variable has no value"}}
 	r.Stages = []report.Stage{{Name: report.StageHarden, State: report.Done, Reason: "2 files"}}
 	var b strings.Builder
 	if err := render.Lint(&b, r, render.LintOptions{}); err != nil {

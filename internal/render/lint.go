@@ -28,7 +28,7 @@ func Lint(w io.Writer, r *report.Report, opt LintOptions) error {
 	if !opt.Quiet {
 		t.outcomes(&b, report.CheckFailed)
 		t.outcomes(&b, report.CheckUndecided)
-		for _, note := range r.Warnings {
+		for _, note := range r.Observations {
 			fmt.Fprintf(&b, "%s %s\n", t.paint(yellow, "warning:"), plainLong(note.Message))
 		}
 	}

@@ -137,14 +137,14 @@ func mdStages(r *report.Report) section {
 }
 
 func mdWarnings(r *report.Report) section {
-	if len(r.Warnings) == 0 {
+	if len(r.Observations) == 0 {
 		return section{}
 	}
 	s := section{
-		head: fmt.Sprintf("<details><summary>Warnings: %d</summary>\n\n", len(r.Warnings)),
+		head: fmt.Sprintf("<details><summary>Warnings: %d</summary>\n\n", len(r.Observations)),
 		tail: "\n</details>\n\n", most: mostOther, more: moreItems,
 	}
-	for _, w := range r.Warnings {
+	for _, w := range r.Observations {
 		s.rows = append(s.rows, fmt.Sprintf("- %s%s: %s\n", word(w.Stage), onPlatform(r, w.Platform), sentence(w.Message)))
 	}
 	return s

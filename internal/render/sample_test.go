@@ -123,8 +123,8 @@ func sample() *report.Report {
 			{Kind: "manifest", Name: "linux/amd64", Digest: imageDigest, Size: 800},
 			{Kind: "attestation", Name: "vex", Digest: vexDigest, Size: 700, Path: "attestations/vex.json"},
 		},
-		Warnings: []report.Warning{{Stage: report.StageVuln, Message: "1 package has no version"}},
-		Policy:   report.Policy{FailOnSeverity: "high", OnlyFixed: true, Require: []string{"vex", "sbom"}, VEXPolicy: "verified"},
+		Observations: []report.Observation{{Kind: report.Unread, Stage: report.StageVuln, Message: "1 package has no version"}},
+		Policy:       report.Policy{FailOnSeverity: "high", OnlyFixed: true, Require: []string{"vex", "sbom"}, VEXPolicy: "verified"},
 		Verdict: report.Verdict{
 			Result: report.Fail,
 			Reasons: []string{
@@ -157,7 +157,7 @@ func shuffled() *report.Report {
 // passing is a report without anything to complain about.
 func passing() *report.Report {
 	r := sample()
-	r.Stages, r.Discovery, r.Warnings = r.Stages[:2], nil, nil
+	r.Stages, r.Discovery, r.Observations = r.Stages[:2], nil, nil
 	r.Attestations, r.Checks = r.Attestations[:1], r.Checks[:1]
 	r.Vulnerabilities = r.Vulnerabilities[5:]
 	r.Counts = report.CountVulnerabilities(r.Vulnerabilities)
@@ -260,7 +260,7 @@ func poison(s string) *report.Report {
 	for i := range r.SBOM.Documents {
 		r.SBOM.Documents[i].Path = s
 	}
-	r.Warnings = []report.Warning{{Stage: s, Message: s}}
+	r.Observations = []report.Observation{{Kind: report.Information, Stage: s, Message: s}}
 	r.Policy.Require = []string{s}
 	r.Verdict.Reasons = []string{s, s}
 	return r

@@ -251,7 +251,7 @@ func (t texter) stages() section {
 
 func (t texter) warnings() section {
 	s := section{head: t.title("Warnings"), most: mostReasons, more: t.more}
-	for _, w := range t.r.Warnings {
+	for _, w := range t.r.Observations {
 		s.rows = append(s.rows, t.line(2, 10, yellow, w.Stage, w.Message+t.on(w.Platform)))
 	}
 	if len(s.rows) == 0 {

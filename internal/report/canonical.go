@@ -69,9 +69,9 @@ func (r *Report) Canonical() *Report {
 		return cmp.Or(cmp.Compare(a.Platform, b.Platform), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Name, b.Name),
 			cmp.Compare(a.Digest, b.Digest), cmp.Compare(a.Path, b.Path), cmp.Compare(a.Size, b.Size))
 	})
-	c.Warnings = slices.Compact(sorted(c.Warnings, func(a, b Warning) int {
+	c.Observations = slices.Compact(sorted(c.Observations, func(a, b Observation) int {
 		return cmp.Or(cmp.Compare(a.Platform, b.Platform), cmp.Compare(stageRank(a.Stage), stageRank(b.Stage)),
-			cmp.Compare(a.Stage, b.Stage), cmp.Compare(a.Message, b.Message))
+			cmp.Compare(a.Stage, b.Stage), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Family, b.Family), cmp.Compare(a.Message, b.Message))
 	}))
 	c.Policy.Require = notNil(c.Policy.Require)
 	c.Verdict.Reasons = notNil(c.Verdict.Reasons)
@@ -150,7 +150,7 @@ func compareAttestations(a, b Attestation) int {
 
 // stageRank is the place of a stage in the course of a run; unknown ones come last.
 func stageRank(name string) int {
-	order := []string{StageResolve, StagePull, StageSBOM, StageAttest, StageVuln, StageVEX, StageHarden, StageRun}
+	order := StageNames()
 	if i := slices.Index(order, name); i >= 0 {
 		return i
 	}

@@ -47,11 +47,11 @@ func Combine(reports []*Report) *Report {
 		c.VEX.Documents = append(c.VEX.Documents, r.VEX.Documents...)
 		c.Checks = append(c.Checks, r.Checks...)
 		c.Evidence = append(c.Evidence, r.Evidence...)
-		c.Warnings = append(c.Warnings, r.Warnings...)
+		c.Observations = append(c.Observations, r.Observations...)
 	}
 	c.Checks = sharedChecks(c.Checks, len(in))
 	c.Evidence = shared(c.Evidence, len(in), func(e Evidence) Evidence { e.Platform = ""; return e })
-	c.Warnings = shared(c.Warnings, len(in), func(w Warning) Warning { w.Platform = ""; return w })
+	c.Observations = shared(c.Observations, len(in), func(w Observation) Observation { w.Platform = ""; return w })
 	c.SBOM = combineSBOMs(in)
 	c.Database = combineDatabases(in)
 	c.Advisories = combineAdvisories(in)
@@ -98,8 +98,8 @@ func withPlatform(r *Report) *Report {
 	for i := range r.Evidence {
 		name(&r.Evidence[i].Platform)
 	}
-	for i := range r.Warnings {
-		name(&r.Warnings[i].Platform)
+	for i := range r.Observations {
+		name(&r.Observations[i].Platform)
 	}
 	for i := range r.SBOM.Documents {
 		name(&r.SBOM.Documents[i].Platform)

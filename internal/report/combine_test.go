@@ -31,7 +31,7 @@ func platformReport(platform string, result report.Result) *report.Report {
 			{Kind: "index", Name: "index", Digest: "sha256:index"},
 			{Kind: "manifest", Name: platform, Digest: digest},
 		},
-		Warnings: []report.Warning{{Stage: report.StageVuln, Message: "the database is old"}},
+		Observations: []report.Observation{{Stage: report.StageVuln, Kind: report.Information, Message: "the database is old"}},
 		Verdict: report.Verdict{
 			Result: result, Reasons: []string{"because of " + platform},
 			Rules: []report.Rule{{Name: "severity", Result: result}},
@@ -44,7 +44,7 @@ func TestCombine(t *testing.T) {
 	arm.Subject.Created = ptr(at("2026-10-01T00:00:00Z"))
 	arm.Subject.User = "root"
 	arm.Database = report.Database{State: report.Failed, Reason: "no network"}
-	arm.Warnings = append(arm.Warnings, report.Warning{Stage: report.StagePull, Message: "slow"})
+	arm.Observations = append(arm.Observations, report.Observation{Kind: report.Information, Stage: report.StagePull, Message: "slow"})
 
 	before := marshal(t, arm)
 	r := report.Combine([]*report.Report{arm, amd})
@@ -92,11 +92,11 @@ func TestCombine(t *testing.T) {
 	if diff := cmp.Diff(wantEvidence, r.Evidence); diff != "" {
 		t.Errorf("evidence (-want +got):\n%s", diff)
 	}
-	wantWarnings := []report.Warning{
-		{Stage: report.StageVuln, Message: "the database is old"},
-		{Stage: report.StagePull, Message: "slow", Platform: "linux/arm64"},
+	wantWarnings := []report.Observation{
+		{Stage: report.StageVuln, Kind: report.Information, Message: "the database is old"},
+		{Stage: report.StagePull, Kind: report.Information, Message: "slow", Platform: "linux/arm64"},
 	}
-	if diff := cmp.Diff(wantWarnings, r.Warnings); diff != "" {
+	if diff := cmp.Diff(wantWarnings, r.Observations); diff != "" {
 		t.Errorf("warnings (-want +got):\n%s", diff)
 	}
 	for _, v := range r.Vulnerabilities {

@@ -43,9 +43,10 @@ type Report struct {
 	Score      *Score      `json:"score,omitempty"`
 	Compliance *Compliance `json:"compliance,omitempty"`
 	Evidence   []Evidence  `json:"evidence"`
-	Warnings   []Warning   `json:"warnings"`
-	Policy     Policy      `json:"policy"`
-	Verdict    Verdict     `json:"verdict"`
+	// Observations are told under the name that they had when they changed no decision.
+	Observations []Observation `json:"warnings"`
+	Policy       Policy        `json:"policy"`
+	Verdict      Verdict       `json:"verdict"`
 }
 
 // Tool names the program that wrote the report.
@@ -240,11 +241,14 @@ const (
 // AttestationState says whether an attestation may count.
 type AttestationState string
 
-// Verified counts as evidence. Unverified has no signature that a known key made:
-// it may be genuine. Invalid contradicts itself or its signature: it never counts.
+// Verified counts as evidence. Unverified was read and has no signature that a known key
+// made: it may be genuine. Unreadable was listed and could not be read to its end, it or
+// its signatures: what it says is unknown. Invalid contradicts itself or its signature: it
+// never counts.
 const (
 	Verified   AttestationState = "verified"
 	Unverified AttestationState = "unverified"
+	Unreadable AttestationState = "unreadable"
 	Invalid    AttestationState = "invalid"
 )
 
@@ -294,13 +298,6 @@ type Database struct {
 	Source string `json:"source,omitempty"`
 	// Reason says what is not as it should be: an outage, an old database.
 	Reason string `json:"reason,omitempty"`
-}
-
-// Warning is something a reader should know that changed no decision.
-type Warning struct {
-	Stage    string `json:"stage"`
-	Message  string `json:"message"`
-	Platform string `json:"platform,omitempty"`
 }
 
 // Evidence is one piece of data that the verdict rests on.

@@ -57,6 +57,9 @@ func filled() *report.Report {
 	for i := range r.Checks {
 		r.Checks[i].State, r.Checks[i].Severity = report.CheckFailed, report.Low
 	}
+	for i := range r.Observations {
+		r.Observations[i].Kind = report.Unread
+	}
 	r.Verdict.Result = report.Warn
 	for i := range r.Verdict.Rules {
 		r.Verdict.Rules[i].Result = report.Pass

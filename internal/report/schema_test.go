@@ -178,10 +178,15 @@ func TestEnumerationsAgree(t *testing.T) {
 	for _, s := range report.Severities() {
 		severities = append(severities, string(s))
 	}
+	var kinds []string
+	for _, k := range report.Kinds() {
+		kinds = append(kinds, string(k))
+	}
 	for name, want := range map[string][]string{
 		"severity":         severities,
 		"state":            {string(report.Done), string(report.Missing), string(report.Failed), string(report.Skipped)},
-		"attestationState": {string(report.Verified), string(report.Unverified), string(report.Invalid)},
+		"kind":             kinds,
+		"attestationState": {string(report.Verified), string(report.Unverified), string(report.Unreadable), string(report.Invalid)},
 		"result":           {string(report.Pass), string(report.Warn), string(report.Fail), string(report.Error)},
 		"decisionStatus":   {string(report.Open), string(report.Suppressed)},
 	} {
