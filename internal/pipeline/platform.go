@@ -262,14 +262,19 @@ func (p *platform) stage(name string, state report.State, reason string) {
 	p.event(Event{Stage: name, Platform: p.name, Done: true, State: state, Reason: reason})
 }
 
+// observe adds what a stage saw to the report.
+func (p *platform) observe(seen ...report.Observation) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.report.Observations = append(p.report.Observations, seen...)
+}
+
 func (p *platform) warn(stage, message string) {
 	kind := report.Information
 	if stage == report.StageVuln {
 		kind = report.Unread
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.report.Observations = append(p.report.Observations, report.Observation{Stage: stage, Kind: kind, Message: message})
+	p.observe(report.Observation{Stage: stage, Kind: kind, Message: message})
 }
 
 // evidence adds what the verdict rests on, and the files that hold it.
