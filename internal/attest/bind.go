@@ -133,7 +133,7 @@ func (r *verification) checkSimple(s *sigRef, target v1.Hash) outcome {
 	case errors.Is(s.obj.err, errBinding):
 		return badf("%s", reasonOf(s.obj.err))
 	case s.obj.err != nil:
-		return unknownf("signature manifest %s could not be read: %s", short(s.obj.digest), reasonOf(s.obj.err))
+		return unreadf("signature manifest %s could not be read: %s", short(s.obj.digest), reasonOf(s.obj.err))
 	case s.blob == nil:
 		return badf("signature manifest %s has no layer", short(s.obj.digest))
 	}
@@ -148,7 +148,7 @@ func (r *verification) checkSimple(s *sigRef, target v1.Hash) outcome {
 		return badf("%s", reasonOf(s.blob.err))
 	}
 	if s.blob.err != nil {
-		return unknownf("signature payload %s could not be read: %s", short(s.layer.Digest), reasonOf(s.blob.err))
+		return unreadf("signature payload %s could not be read: %s", short(s.layer.Digest), reasonOf(s.blob.err))
 	}
 	signed, err := parsePayload(s.blob.data, r.lim)
 	if err != nil {

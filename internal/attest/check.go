@@ -18,6 +18,7 @@ type grade int
 const (
 	none    grade = iota // there is no signature
 	unknown              // it may be genuine, but nobody known made it
+	unread               // it could not be read, so whose it is stays open
 	bad                  // it contradicts itself, its log entry or what it signs
 	good                 // a trusted signer made it
 )
@@ -39,6 +40,10 @@ type outcome struct {
 
 func unknownf(format string, args ...any) outcome {
 	return outcome{grade: unknown, reason: fmt.Sprintf(format, args...)}
+}
+
+func unreadf(format string, args ...any) outcome {
+	return outcome{grade: unread, reason: fmt.Sprintf(format, args...)}
 }
 
 func badf(format string, args ...any) outcome {

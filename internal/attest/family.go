@@ -1,6 +1,10 @@
 package attest
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/imagegate/imagegate/internal/report"
+)
 
 // The families of predicates. A family is the kind of claim whatever its version.
 const (
@@ -22,6 +26,7 @@ const (
 	FamilyEOL           = "eol"
 	FamilyConfiguration = "configuration"
 	FamilyOther         = "other"
+	FamilyUnknown       = report.FamilyUnknown
 )
 
 // families maps predicate types to families. A prefix that does not end in "/" must be

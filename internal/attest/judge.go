@@ -23,7 +23,7 @@ type judged struct {
 	binding   error   // why the chain does not hold; nil when it does
 }
 
-// judge ends every candidate as verified, unverified or invalid.
+// judge ends every candidate as verified, unverified, unreadable or invalid.
 func (r *verification) judge(candidates []*candidate) *Result {
 	res := &Result{}
 	all := make([]*judged, len(candidates))
@@ -77,7 +77,8 @@ func (r *verification) coverByIndex(all []*judged) {
 		return
 	}
 	for _, j := range all {
-		if j.kind == kindStatement && j.obj.inIndex() && j.binding == nil && j.obj.err == nil && j.att.State == report.Unverified {
+		unsigned := j.att.State == report.Unverified || j.att.State == report.Unreadable // its own signatures
+		if j.kind == kindStatement && j.obj.inIndex() && j.binding == nil && j.obj.err == nil && unsigned {
 			j.best = over.best
 			j.att.State, j.att.Signer, j.att.Log, j.att.SignedAt = report.Verified, over.att.Signer, over.att.Log, over.att.SignedAt
 			j.att.SignatureDigest = over.att.SignatureDigest
@@ -94,7 +95,7 @@ func (r *verification) judgeStatement(j *judged) {
 	s, subject, err := r.bindStatement(j.candidate)
 	j.statement = s
 	j.att.Subject = hashText(subject)
-	j.att.PredicateType = claimedType(j.candidate)
+	j.att.PredicateType = writtenType(j.candidate)
 	if s != nil {
 		j.att.PredicateType = s.predicateType
 	}
@@ -151,11 +152,18 @@ func (r *verification) targetOf(j *judged) v1.Hash {
 	return j.obj.sightings[0].subject
 }
 
-// judgeUnreadable reports what was listed but could not be read.
+// judgeUnreadable reports what was listed but whose manifest could not be read, or is none.
+// Of bytes that were not seen, the listing's word goes into the reason only: whoever lists
+// could call the newest VEX something else.
 func (r *verification) judgeUnreadable(j *judged) {
-	j.att.PredicateType, j.att.Form = claimedType(j.candidate), "none"
+	j.att.Form = "none"
 	j.att.Subject = j.obj.sightings[0].subject.String()
 	j.decline(j.obj.err)
+	if said := listedType(j.obj); j.obj.raw != nil {
+		j.att.PredicateType = said
+	} else if said != "" {
+		j.att.Reason += fmt.Sprintf("; the listing says predicate type %q", said)
+	}
 }
 
 // finish fills in what all attestations have and hands them to the right list.
@@ -194,7 +202,7 @@ func (r *verification) finish(k *keeper, j *judged) {
 			v.signedAt = a.SignedAt.UTC().Truncate(time.Second)
 		}
 		k.res.Verified = append(k.res.Verified, v)
-	case report.Unverified:
+	case report.Unverified, report.Unreadable:
 		if j.statement != nil && !j.signature {
 			k.res.Unverified = append(k.res.Unverified, Unverified{
 				PredicateType: a.PredicateType, Family: a.Family, Predicate: j.statement.predicate,
@@ -207,6 +215,8 @@ func (r *verification) finish(k *keeper, j *judged) {
 
 func familyOf(j *judged) string {
 	switch {
+	case j.obj.raw == nil || j.blob != nil && j.blob.data == nil && j.att.PredicateType == "":
+		return FamilyUnknown
 	case j.signature:
 		return FamilySignature
 	case j.kind == kindSBOM:
@@ -215,23 +225,38 @@ func familyOf(j *judged) string {
 	return Family(j.att.PredicateType)
 }
 
-// claimedType is the predicate type as annotations name it, for what could not be read.
-func claimedType(c *candidate) string {
-	places := []map[string]string{c.layer.Annotations}
-	if c.obj.man != nil {
-		places = append(places, c.obj.man.Annotations)
+// writtenType is the predicate type of a blob that could not be read, on which all
+// manifests around it agree in their own annotations; "" when they do not.
+func writtenType(c *candidate) string {
+	var all []string
+	for _, p := range append([]place{{c.obj, c.layer}}, c.also...) {
+		all = append(all, typesIn(p.layer.Annotations, p.obj.man.Annotations)...)
 	}
-	for _, s := range c.obj.sightings {
-		places = append(places, s.desc.Annotations)
+	if all = slices.Compact(slices.Sorted(slices.Values(all))); len(all) != 1 {
+		return ""
 	}
-	for _, name := range []string{annoPredicateType, annoBundlePredicate, "predicateType"} {
-		for _, p := range places {
-			if p[name] != "" {
-				return clip(p[name])
-			}
+	return clip(all[0])
+}
+
+// listedType is the predicate type as the first listing names it. It is nobody's word.
+func listedType(o *object) string {
+	for _, s := range o.sightings {
+		if all := typesIn(s.desc.Annotations); len(all) > 0 {
+			return clip(all[0])
 		}
 	}
 	return ""
+}
+
+func typesIn(annotations ...map[string]string) (out []string) {
+	for _, name := range []string{annoPredicateType, annoBundlePredicate, "predicateType"} {
+		for _, a := range annotations {
+			if a[name] != "" {
+				out = append(out, a[name])
+			}
+		}
+	}
+	return out
 }
 
 func (r *verification) storeNames(c *candidate) string {

@@ -61,14 +61,14 @@ func TestOtherBytesAreInvalid(t *testing.T) {
 		}, report.Invalid, "broken chain: dhi.io/python serves other bytes for the manifest sha256:"},
 		{"no_bytes_at_all", func(s *memStore, _ v1.Hash) {
 			s.onBlob = func(v1.Descriptor, []byte) ([]byte, error) { return nil, fmt.Errorf("the server has a fault") }
-		}, report.Unverified, "the statement could not be read: dhi.io/python: the server has a fault"},
+		}, report.Unreadable, "the statement could not be read: dhi.io/python: the server has a fault"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			store, s, image := newStore(repoName), newSigner(t, "test"), imageDigest("a")
 			att := newChain(store, s, image, vexType, map[string]any{"a": 1}).push(t)
 			tt.spoil(store, att)
 			got := only(t, mustVerify(t, Subject{Repository: repoName, Digest: image}, Options{Keys: []trust.Key{s.key}}, store))
-			if got.State != tt.state || !strings.HasPrefix(got.Reason, tt.want) || len(got.Reason) > 200 {
+			if got.State != tt.state || !strings.HasPrefix(got.Reason, tt.want) || len(got.Reason) > 260 {
 				t.Errorf("%s because %q, want %s because %q…", got.State, got.Reason, tt.state, tt.want)
 			}
 		})

@@ -1,6 +1,7 @@
 package attest
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -17,6 +18,7 @@ const annoBundlePredicate = "dev.sigstore.bundle.predicateType" // cosign 3, act
 func (r *verification) judgeEnvelope(j *judged) {
 	j.att.Form = "dsse"
 	if j.blob.err != nil {
+		j.att.PredicateType = writtenType(j.candidate)
 		j.decline(fmt.Errorf("the envelope could not be read: %w", j.blob.err))
 		return
 	}
@@ -63,6 +65,7 @@ func (r *verification) entities(j *judged) (out []*entity, first error) {
 func (r *verification) judgeBundle(j *judged) {
 	j.att.Form = "sigstore-bundle"
 	if j.blob.err != nil {
+		j.att.PredicateType = writtenType(j.candidate)
 		j.decline(fmt.Errorf("the bundle could not be read: %w", j.blob.err))
 		return
 	}
@@ -151,8 +154,11 @@ func (r *verification) warnType(j *judged, said string) {
 // makes it: a message signature, or the statement of predicate type sign/v1 about it.
 // Statements of other types about the manifest say something else.
 func (r *verification) checkBundleOver(s *sigRef, target v1.Hash) outcome {
+	if errors.Is(s.blob.err, errBinding) {
+		return badf("%s", reasonOf(s.blob.err))
+	}
 	if s.blob.err != nil {
-		return unknownf("bundle %s could not be read: %s", short(s.layer.Digest), reasonOf(s.blob.err))
+		return unreadf("bundle %s could not be read: %s", short(s.layer.Digest), reasonOf(s.blob.err))
 	}
 	b, err := r.openBundleBlob(s.blob)
 	if err != nil {

@@ -8,10 +8,10 @@ import (
 )
 
 // decline ends a candidate whose chain does not hold. What could not be read may still
-// be genuine; what contradicts itself is invalid.
+// be genuine, and may say anything; what contradicts itself is invalid.
 func (j *judged) decline(err error) {
 	j.binding = err
-	j.att.State, j.att.Reason = report.Unverified, reasonOf(err)
+	j.att.State, j.att.Reason = report.Unreadable, reasonOf(err)
 	if errors.Is(err, errBinding) || errors.Is(err, errManifest) || errors.Is(err, errStatement) {
 		j.att.State = report.Invalid
 	}
@@ -53,16 +53,21 @@ func (j *judged) settle(outs []outcome) int {
 		return best
 	case bad:
 		a.State, a.Reason = report.Invalid, j.best.reason
+	case unread:
+		a.State, a.Reason = report.Unreadable, j.best.reason
 	case unknown:
 		a.State, a.Reason = report.Unverified, j.best.reason
 	case none:
 		a.State, a.Reason = report.Unverified, "nobody signed it"
 		if j.lookup != nil {
-			a.Reason = "its signatures could not be looked up: " + reasonOf(j.lookup)
+			a.State, a.Reason = report.Unreadable, "its signatures could not be looked up: "+reasonOf(j.lookup)
 		}
 		return best
 	}
 	if j.lookup != nil {
+		if a.State == report.Unverified {
+			a.State = report.Unreadable
+		}
 		a.Reason += "; further signatures could not be looked up: " + reasonOf(j.lookup)
 	}
 	if n > 1 {

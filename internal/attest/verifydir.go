@@ -34,7 +34,7 @@ type Reverified struct {
 // judges, with the signers of opt, so that an older run can be held to newer trust.
 //
 // A file that was changed, removed or exchanged makes its attestation invalid or
-// unverified, with a reason that names it. The error has code Usage when the directory
+// unreadable, with a reason that names it. The error has code Usage when the directory
 // holds no evidence, else it is as for Verify.
 func VerifyDir(ctx context.Context, dir fs.FS, opt Options) ([]Reverified, error) {
 	const op = "verify saved evidence"

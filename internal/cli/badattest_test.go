@@ -25,6 +25,16 @@ func vexOf(t *testing.T, r *report.Report) report.Attestation {
 	return r.Attestations[i]
 }
 
+// attestationOf is the attestation of the report with that digest.
+func attestationOf(t *testing.T, r *report.Report, digest v1.Hash) report.Attestation {
+	t.Helper()
+	i := slices.IndexFunc(r.Attestations, func(a report.Attestation) bool { return a.Digest == digest.String() })
+	if i < 0 {
+		t.Fatalf("no attestation %s in the report: %+v", digest, r.Attestations)
+	}
+	return r.Attestations[i]
+}
+
 // suppressesNothing checks that the finding that the VEX covers is open, and that what
 // else was gathered is there.
 func (w *world) suppressesNothing(r *report.Report) {
@@ -61,15 +71,16 @@ func TestAttestationSpoiltOnTheWay(t *testing.T) {
 		{"statement_is_a_gigabyte_by_header", testkit.KindBlob, func(a *testkit.BuiltAttestation) v1.Hash { return a.Statement.Digest() }, claims(1 << 30),
 			report.Invalid, "content does not match its digest: got an answer of 1073741824 bytes"},
 		{"statement_is_gone", testkit.KindBlob, func(a *testkit.BuiltAttestation) v1.Hash { return a.Statement.Digest() }, testkit.Status(404, nil),
-			report.Unverified, "404 Not Found"},
+			report.Unreadable, "404 Not Found"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			w := newWorld(t, testkit.RegistryOptions{})
 			ref, b := w.push(w.image())
-			w.registry.Inject(testkit.Asks(tt.kind, tt.which(b.Platform("linux/amd64").Attestation(testkit.PredicateOpenVEX)).String()), tt.effect, 0)
+			vex := b.Platform("linux/amd64").Attestation(testkit.PredicateOpenVEX)
+			w.registry.Inject(testkit.Asks(tt.kind, tt.which(vex).String()), tt.effect, 0)
 			code, r, text := w.verify(ref, "--require", "dhi")
 			must(t, code, r, text, fault.Policy, report.Fail)
-			a := vexOf(t, r)
+			a := attestationOf(t, r, vex.Manifest.Digest())
 			t.Logf("%s: %s", a.State, a.Reason)
 			if a.State != tt.state || !strings.Contains(a.Reason, tt.reason) || len(a.Reason) > 330 {
 				t.Errorf("the VEX is %s because %q, want %s because %q", a.State, a.Reason, tt.state, tt.reason)

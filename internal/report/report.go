@@ -252,11 +252,15 @@ const (
 	Invalid    AttestationState = "invalid"
 )
 
+// FamilyUnknown is the family of an attestation that could not be read far enough to tell
+// it: it may be any. What a listing says of it is the word of who lists, and is not taken.
+const FamilyUnknown = "unknown"
+
 // Attestation is one attestation as found and judged.
 type Attestation struct {
 	PredicateType string `json:"predicateType"`
 	// Family is the kind of predicate whatever its version: vex, sbom, provenance,
-	// vulnerabilities, secrets, virus, tests, stig, fips, source, vsa, …, or "other".
+	// vulnerabilities, secrets, virus, tests, stig, fips, source, vsa, …, "other", or [FamilyUnknown].
 	Family string `json:"family"`
 	// Digest names the bytes that were judged: the attestation manifest's digest, or
 	// the envelope's or bundle's.
