@@ -32,7 +32,7 @@ const xattr = "SCHILY.xattr."
 // info describes n under the given base name.
 func (r *rootFS) info(name string, n *filenode.FileNode) *info {
 	out := &info{name: name, stat: Stat{Layer: r.layer(n)}}
-	if n.Reference == nil { // implied by a path, listed by no layer
+	if !r.listed(n) {
 		out.mode = fs.ModeDir | 0o755
 		return out
 	}

@@ -137,6 +137,9 @@ func (p *puller) run(parent context.Context) (*Image, error) {
 	if err := p.cause(parent, fetchErr, indexErr); err != nil {
 		return nil, errors.Join(err, simg.Cleanup())
 	}
+	if err := addImplied(simg); err != nil {
+		return nil, errors.Join(fault.New(fault.Internal, "index the layers", "", err), simg.Cleanup())
+	}
 	return p.finish(simg), nil
 }
 

@@ -134,9 +134,23 @@ func (r *rootFS) node(name string) *filenode.FileNode {
 	return n
 }
 
+// listed reports whether a layer has an entry for n; a directory may only be implied by
+// what lies in it.
+func (r *rootFS) listed(n *filenode.FileNode) bool {
+	if n.Reference == nil || r.catalog == nil {
+		return false
+	}
+	m, err := r.catalog.Get(*n.Reference)
+	if err != nil {
+		return true
+	}
+	_, made := m.FileInfo.(implied)
+	return !made
+}
+
 // layer returns the index of the layer that brought n, or -1.
 func (r *rootFS) layer(n *filenode.FileNode) int {
-	if n.Reference == nil || r.catalog == nil {
+	if !r.listed(n) {
 		return -1
 	}
 	l := r.catalog.Layer(*n.Reference)
