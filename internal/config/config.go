@@ -79,10 +79,13 @@ type Config struct {
 	Require        []string
 	FailOnSeverity string
 	OnlyFixed      bool
-	FailBuild      bool
-	FailOnEOL      bool
-	MaxAge         time.Duration
-	AllowEmptySBOM bool
+	// UnknownSeverity and FailOnUnread say what is made of what nobody rated, or read.
+	UnknownSeverity string
+	FailOnUnread    bool
+	FailBuild       bool
+	FailOnEOL       bool
+	MaxAge          time.Duration
+	AllowEmptySBOM  bool
 
 	// Lint are the paths whose Dockerfiles and Compose files are checked.
 	Lint          []string

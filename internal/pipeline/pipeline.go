@@ -260,6 +260,10 @@ func (r *run) newReport() *report.Report {
 		FailOnSeverity: r.cfg.FailOnSeverity, OnlyFixed: r.cfg.OnlyFixed, Require: r.cfg.Require,
 		VEXPolicy: r.cfg.VEXPolicy, FailOnEOL: r.cfg.FailOnEOL,
 	}
+	if r.cfg.UnknownSeverity != report.UnratedAuto {
+		rep.Policy.UnknownSeverity = r.cfg.UnknownSeverity
+	}
+	rep.Policy.FailOnUnread = r.cfg.FailOnUnread
 	if r.want.Hardening && r.cfg.FailOnCheck != config.SeverityNone {
 		rep.Policy.FailOnCheck = r.cfg.FailOnCheck
 	}
@@ -286,6 +290,8 @@ func (r *run) judge(rep *report.Report) {
 	p := policy.Policy{
 		OnlyFixed: r.cfg.OnlyFixed, Require: rep.Policy.Require, MaxAge: r.cfg.MaxAge,
 		FailOnEOL: r.cfg.FailOnEOL, AllowEmptySBOM: r.cfg.AllowEmptySBOM,
+		UnknownSeverity: r.cfg.UnknownSeverity, FailOnUnread: r.cfg.FailOnUnread,
+		NeedFindings: r.want.Vulnerabilities && !r.want.Attestations, // scan
 	}
 	if r.cfg.MaxDrift >= 0 && r.want.Attestations && r.want.SBOM {
 		p.MaxDrift = &r.cfg.MaxDrift

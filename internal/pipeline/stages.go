@@ -164,7 +164,7 @@ func (p *platform) match(ctx context.Context, list *sbom.SBOM) {
 		p.warn(report.StageVuln, problem)
 	}
 	for _, note := range m.Notes {
-		p.warn(stageMatching, note)
+		p.warn(report.StageVuln, note)
 	}
 	p.stage(report.StageVuln, m.State, m.Reason)
 }

@@ -12,12 +12,12 @@ import (
 // EvaluateChecks applies the rule about checks alone, to a report about files or a
 // container, in which there is no image to judge.
 func EvaluateChecks(r *report.Report, p Policy) report.Verdict {
-	return conclude(checks(r, p, time.Time{}))
+	return conclude(append(checks(r, p, time.Time{}), observed(r, p, time.Time{})...))
 }
 
 // checks fails on hardening checks at or above the limit. A check that could not
-// decide is no failure and no pass: it is told as a warning. A stage that could not
-// look, or had nothing to look at, decides nothing.
+// decide is no failure and no pass: it is told as a warning. That the stage could not
+// look is told by [observed].
 func checks(r *report.Report, p Policy, _ time.Time) []report.Rule {
 	if p.FailOnCheck == "" {
 		return nil
@@ -40,33 +40,19 @@ func checks(r *report.Report, p Policy, _ time.Time) []report.Rule {
 	var out []report.Rule
 	if n > 0 {
 		out = append(out, report.Rule{Name: name, Result: report.Fail, Message: fmt.Sprintf("%s at or above %s: %s",
-			outcomes(n, "finding of the hardening checks", "findings of the hardening checks"), p.FailOnCheck, first(failed))})
+			outcomes(n, "finding of the hardening checks", "findings of the hardening checks"), p.FailOnCheck, strings.Join(first(failed), ", "))})
 	}
-	if blind := unseen(r); blind != "" {
-		out = append(out, report.Rule{Name: name, Result: report.Error, Message: "hardening was not decided: " + blind})
+	if s := stage(r, report.StageHarden); s.State == report.Skipped {
+		out = append(out, report.Rule{Name: name, Result: report.Error, Message: "hardening was not decided: " + s.Reason})
 	}
 	if len(undecided) > 0 {
 		out = append(out, report.Rule{Name: name, Result: report.Warn, Message: fmt.Sprintf("%s at or above %s could not decide: %s",
-			outcomes(len(undecided), "hardening check", "hardening checks"), p.FailOnCheck, first(undecided))})
+			outcomes(len(undecided), "hardening check", "hardening checks"), p.FailOnCheck, strings.Join(first(undecided), ", "))})
 	}
 	if len(out) == 0 {
 		return one(name, report.Pass, fmt.Sprintf("no finding of the hardening checks at or above %s", p.FailOnCheck))
 	}
 	return out
-}
-
-// unseen says what the hardening stages could not look at; "" when they did.
-func unseen(r *report.Report) string {
-	var out []string
-	if s := stage(r, report.StageHarden); s.State != report.Done {
-		out = append(out, s.Reason)
-	}
-	for _, s := range r.Stages {
-		if s.Name == report.StageRun && s.State == report.Failed {
-			out = append(out, s.Reason)
-		}
-	}
-	return strings.Join(out, "; ")
 }
 
 // place is where a finding is, for a sentence.
@@ -88,10 +74,10 @@ func outcomes(n int, single, several string) string {
 }
 
 // first names some and counts the rest.
-func first(names []string) string {
+func first(names []string) []string {
 	names = slices.Compact(slices.Clone(names))
 	if len(names) > named {
 		names = append(names[:named], fmt.Sprintf("and %d more", len(names)-named))
 	}
-	return strings.Join(names, ", ")
+	return names
 }

@@ -30,7 +30,11 @@ func TestChecks(t *testing.T) {
 		reason string
 	}{
 		{"checks_only_inform", policy.Policy{}, looked(hardening(report.Done), checked("HIG-I001", report.High, report.CheckFailed)), report.Pass, ""},
-		{"checks_that_were_not_had_only_inform", policy.Policy{}, looked(hardening(report.Failed)), report.Pass, ""},
+		{"could_not_look_is_told", policy.Policy{}, looked(hardening(report.Failed)), report.Warn, "because of hardening"},
+		{"not_asked_for", policy.Policy{}, looked(hardening(report.Skipped)), report.Pass, ""},
+		{"no_engine_is_told", policy.Policy{}, looked(hardening(report.Done), func(r *report.Report) {
+			r.Stages = append(r.Stages, report.Stage{Name: report.StageRun, State: report.Failed, Reason: "no engine"})
+		}), report.Warn, "no engine"},
 		{"at_the_limit", high, looked(hardening(report.Done), checked("HIG-I001", report.High, report.CheckFailed)), report.Fail, "HIG-I001 (Dockerfile:7)"},
 		{"below_the_limit", high, looked(hardening(report.Done), checked("HIG-I001", report.Medium, report.CheckFailed)), report.Pass, ""},
 		{"passed", high, looked(hardening(report.Done), checked("HIG-I001", report.High, report.CheckPassed)), report.Pass, ""},

@@ -1,38 +1,28 @@
 package policy
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/imagegate/imagegate/internal/report"
 )
 
-// readable wants the image itself: without it there is nothing to judge.
-func readable(r *report.Report, _ Policy, _ time.Time) []report.Rule {
-	if s := stage(r, report.StageResolve); s.State == report.Failed {
-		return one("image", report.Error, "nothing was looked at: "+s.Reason)
-	}
-	if s := stage(r, report.StagePull); s.State == report.Failed {
-		return one("image", report.Error, "the image could not be read: "+s.Reason)
-	}
-	return nil
-}
-
 // integrity looks for attestations that contradict themselves or their signature. In
-// a family that is required that is a failure, even beside a good one: a newer
-// statement may have been made unreadable to let an older one stand.
+// a family on which the verdict rests that is a failure, even beside a good one: a newer
+// statement may have been broken to let an older one stand.
 func integrity(r *report.Report, p Policy, _ time.Time) []report.Rule {
+	families := deciding(r, p)
 	var out []report.Rule
 	for _, a := range r.Attestations {
 		if a.State != report.Invalid {
 			continue
 		}
 		result := report.Warn
-		for _, f := range p.Require {
-			if f == a.Family {
-				result = report.Fail
-			}
+		if slices.Contains(families, a.Family) {
+			result = report.Fail
 		}
 		out = append(out, report.Rule{Name: "integrity", Result: result,
 			Message: fmt.Sprintf("the %s attestation %s is invalid: %s", a.Family, a.Digest, a.Reason)})
@@ -40,50 +30,68 @@ func integrity(r *report.Report, p Policy, _ time.Time) []report.Rule {
 	return out
 }
 
-// required wants each family to be there and verified. "Looked and found none" is the
-// policy's no; "could not look" decides nothing.
+// required wants each family to be there, verified and read as what it says it is.
+// "Looked and found none" is the policy's no; "could not look" decides nothing.
 func required(r *report.Report, p Policy, _ time.Time) []report.Rule {
 	blind := blindness(r)
 	var out []report.Rule
 	var verified []string
 	for _, family := range p.Require {
-		states := map[report.AttestationState]int{}
-		reason := ""
-		for _, a := range r.Attestations {
-			if a.Family != family {
-				continue
-			}
-			states[a.State]++
-			if a.State == report.Unverified && reason == "" {
-				reason = a.Reason
-			}
+		rule := report.Rule{Name: "require " + family}
+		switch result, why := met(r, family, blind); result {
+		case report.Pass:
+			verified = append(verified, family)
+			continue
+		default:
+			rule.Result, rule.Message = result, fmt.Sprintf("a verified %s attestation is required%s", family, why)
 		}
-		add := func(result report.Result, format string, args ...any) {
-			out = append(out, report.Rule{Name: "require " + family, Result: result, Message: fmt.Sprintf(format, args...)})
+		out = append(out, rule)
+	}
+	if len(verified) > 0 {
+		out = append(out, report.Rule{Name: "require", Result: report.Pass, Message: "verified: " + strings.Join(verified, ", ")})
+	}
+	for _, a := range r.Attestations {
+		if a.State == report.Verified && a.Defect != "" {
+			out = append(out, report.Rule{Name: "evidence", Result: report.Warn,
+				Message: fmt.Sprintf("the %s attestation %s is verified and says nothing that counts: %s", a.Family, a.Digest, a.Defect)})
+		}
+	}
+	return out
+}
+
+// met judges what is there of one required family. A verified attestation that says
+// nothing does not meet it; with one that may say what is wanted and was not read, nothing
+// is decided.
+func met(r *report.Report, family, blind string) (report.Result, string) {
+	var unread, hollow, unverified, invalid string
+	for _, a := range r.Attestations {
+		unknown := a.State == report.Unreadable && a.Family == report.FamilyUnknown
+		if a.Family != family && !unknown {
+			continue
 		}
 		switch {
-		case states[report.Verified] > 0:
-			verified = append(verified, family)
-		case states[report.Invalid] > 0:
-			add(report.Fail, "a verified %s attestation is required; the one found is invalid", family)
-		case states[report.Unverified] > 0:
-			add(report.Fail, "a verified %s attestation is required; the one found is not verified: %s", family, reason)
-		case blind != "":
-			add(report.Error, "a verified %s attestation is required, and attestations could not be looked for: %s", family, blind)
+		case a.State == report.Verified && a.Defect == "":
+			return report.Pass, ""
+		case a.State == report.Verified:
+			hollow = cmp.Or(hollow, a.Defect)
+		case a.State == report.Unreadable:
+			unread = cmp.Or(unread, a.Reason)
+		case a.State == report.Invalid:
+			invalid = cmp.Or(invalid, "; the one found is invalid")
 		default:
-			add(report.Fail, "a verified %s attestation is required; none was found", family)
+			unverified = cmp.Or(unverified, "; the one found is not verified: "+a.Reason)
 		}
 	}
 	switch {
-	case len(verified) > 0:
-		out = append(out, report.Rule{Name: "require", Result: report.Pass, Message: "verified: " + strings.Join(verified, ", ")})
-		if blind != "" {
-			out = append(out, report.Rule{Name: "attestations", Result: report.Warn, Message: "not every store could be asked for attestations: " + blind})
-		}
-	case len(p.Require) == 0 && blind != "" && stage(r, report.StageAttest).State != report.Skipped:
-		out = append(out, report.Rule{Name: "attestations", Result: report.Warn, Message: "attestations could not be looked for: " + blind})
+	case unread != "":
+		return report.Error, "; one was listed and could not be read: " + unread
+	case blind != "":
+		return report.Error, ", and attestations could not be looked for: " + blind
+	case hollow != "":
+		return report.Error, "; the one found is verified and could not be read as one: " + hollow
+	default:
+		return report.Fail, cmp.Or(invalid, unverified, "; none was found")
 	}
-	return out
 }
 
 // blindness says why attestations could not, or not everywhere, be looked for; "" when
@@ -100,17 +108,10 @@ func blindness(r *report.Report) string {
 	return ""
 }
 
-// packages wants at least one package: an empty list of packages is no clean bill.
+// packages says so where an image without packages is accepted.
 func packages(r *report.Report, p Policy, _ time.Time) []report.Rule {
-	switch s := stage(r, report.StageSBOM); s.State {
-	case report.Missing:
-		if p.AllowEmptySBOM {
-			return one("sbom", report.Pass, "no package was found, which this policy accepts")
-		}
-		return one("sbom", report.Error, "no package was found in the image, so nothing was shown to be free of vulnerabilities (allow-empty-sbom accepts that)")
-	case report.Failed:
-		return one("sbom", report.Error, "the packages of the image could not be listed: "+s.Reason)
-	case report.Done, report.Skipped:
+	if stage(r, report.StageSBOM).State == report.Missing && p.AllowEmptySBOM {
+		return one("sbom", report.Pass, "no package was found, which this policy accepts")
 	}
 	return nil
 }

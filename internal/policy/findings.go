@@ -2,6 +2,7 @@ package policy
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -11,56 +12,57 @@ import (
 // named is how many findings a reason names before it only counts.
 const named = 5
 
-// severity fails on open findings at or above the limit.
+// severity fails on open findings at or above the limit. A finding that nobody rated
+// counts as unknown-severity says; where it says nothing of it, it is a warning.
 func severity(r *report.Report, p Policy, _ time.Time) []report.Rule {
 	if p.FailOnSeverity == "" {
 		return nil
 	}
-	var hits []report.Vulnerability
+	var hits, unrated []report.Vulnerability
 	bySeverity := map[report.Severity]int{}
-	unfixed, unrated := 0, 0
+	unfixed := 0
 	for _, v := range r.Vulnerabilities {
 		if v.Decision.Status == report.Suppressed {
 			continue
 		}
-		if v.Severity == report.Unknown {
-			unrated++
-			continue
-		}
-		if !v.Severity.AtLeast(p.FailOnSeverity) {
-			continue
-		}
+		counts := v.CountsAs(p.UnknownSeverity, p.FailOnSeverity)
 		if p.OnlyFixed && v.Fix.State != report.FixFixed {
-			unfixed++
+			if counts.AtLeast(p.FailOnSeverity) {
+				unfixed++
+			}
 			continue
 		}
-		hits = append(hits, v)
-		bySeverity[v.Severity]++
+		switch {
+		case counts == report.Unknown:
+			unrated = append(unrated, v)
+		case counts.AtLeast(p.FailOnSeverity):
+			hits = append(hits, v)
+			bySeverity[v.Severity]++
+		}
 	}
+	var out []report.Rule
 	if len(hits) > 0 {
-		return one("fail-on-severity", report.Fail, fmt.Sprintf("%s at or above %s: %s",
-			open(len(hits)), p.FailOnSeverity, list(hits, bySeverity)))
-	}
-	switch s := stage(r, report.StageVuln); s.State {
-	case report.Done:
-	case report.Missing, report.Failed, report.Skipped:
-		if stage(r, report.StageSBOM).State == report.Missing {
-			return nil // the packages rule tells it
+		out = one(ruleSeverity, report.Fail, fmt.Sprintf("%s at or above %s: %s", open(len(hits)), p.FailOnSeverity, list(hits, bySeverity)))
+	} else if s := stage(r, report.StageVuln); s.State == report.Done {
+		text := fmt.Sprintf("no open finding at or above %s", p.FailOnSeverity)
+		if p.OnlyFixed {
+			text += " has a fix"
+			if unfixed > 0 {
+				text += fmt.Sprintf(" (%d without one)", unfixed)
+			}
 		}
-		return one("fail-on-severity", report.Error, "vulnerabilities were not decided: "+s.Reason)
+		out = one(ruleSeverity, report.Pass, text)
+	} else if s.State == report.Skipped {
+		out = one(ruleSeverity, report.Error, "vulnerabilities were not decided: "+s.Reason)
 	}
-	text := fmt.Sprintf("no open finding at or above %s", p.FailOnSeverity)
-	if p.OnlyFixed {
-		text += " has a fix"
-		if unfixed > 0 {
-			text += fmt.Sprintf(" (%d without one)", unfixed)
-		}
+	if n := len(unrated); n > 0 {
+		out = append(out, report.Rule{Name: "unknown-severity", Result: report.Warn, Message: fmt.Sprintf("nobody rated %s: %s",
+			open(n), list(unrated, map[report.Severity]int{report.Unknown: n}))})
 	}
-	if unrated > 0 {
-		text += fmt.Sprintf("; nobody rated %d", unrated)
-	}
-	return one("fail-on-severity", report.Pass, text)
+	return out
 }
+
+const ruleSeverity = "fail-on-severity"
 
 func open(n int) string {
 	if n == 1 {
@@ -92,35 +94,12 @@ func list(hits []report.Vulnerability, bySeverity map[report.Severity]int) strin
 	return strings.Join(counts, ", ") + "; " + strings.Join(names, ", ")
 }
 
-// database says when the database that decided is not what it should be. A database
-// that could not be had is told by the severity rule.
+// database says when the database that decided is not what it should be.
 func database(r *report.Report, _ Policy, _ time.Time) []report.Rule {
 	if r.Database.State != report.Done || r.Database.Reason == "" {
 		return nil
 	}
 	return one("database", report.Warn, "vulnerability database: "+r.Database.Reason)
-}
-
-// matching counts what the matcher could not do: a finding may be missing.
-func matching(r *report.Report, _ Policy, _ time.Time) []report.Rule {
-	var first string
-	n := 0
-	for _, w := range r.Observations {
-		if w.Stage == report.StageVuln {
-			if n == 0 {
-				first = w.Message
-			}
-			n++
-		}
-	}
-	switch n {
-	case 0:
-		return nil
-	case 1:
-		return one("matching", report.Warn, "matching had a problem: "+first)
-	default:
-		return one("matching", report.Warn, fmt.Sprintf("matching had %d problems, the first: %s", n, first))
-	}
 }
 
 // unverifiedVEX tells when the user's policy let unverified statements suppress.
@@ -137,26 +116,31 @@ func unverifiedVEX(r *report.Report, _ Policy, _ time.Time) []report.Rule {
 	return one("vex-policy", report.Warn, fmt.Sprintf("suppressed on the word of unverified statements: %d (vex-policy is any)", n))
 }
 
-// refusedVEX tells of documents that somebody relies on and that are none: a file that
-// the user named, or what a trusted signer signed. They suppress nothing, and whoever
-// named them should not learn that from a finding that stays open.
-func refusedVEX(r *report.Report, _ Policy, _ time.Time) []report.Rule {
-	var first string
-	n := 0
+// refusedVEX tells of documents that somebody relies on and that could not be read: a
+// file that the user named, or what a trusted signer signed. They suppress nothing, and
+// whoever named them should not learn that from a finding that stays open. What a signed
+// one says is unknown: it may take back a statement on which the verdict rests.
+func refusedVEX(r *report.Report, p Policy, _ time.Time) []report.Rule {
+	rests := slices.Contains(deciding(r, p), familyVEX)
+	reasons := map[report.Result][]string{}
 	for _, d := range r.VEX.Documents {
-		if d.State != "rejected" || d.Trust != report.TrustNamed && d.Trust != report.TrustVerified {
-			continue
-		}
-		if n++; n == 1 {
-			first = d.Reason
+		switch {
+		case d.State != "rejected":
+		case d.Trust == report.TrustVerified && rests:
+			reasons[report.Error] = append(reasons[report.Error], d.Reason)
+		case d.Trust == report.TrustVerified, d.Trust == report.TrustNamed:
+			reasons[report.Warn] = append(reasons[report.Warn], d.Reason)
 		}
 	}
-	switch n {
-	case 0:
-		return nil
-	case 1:
-		return one("vex", report.Warn, "a VEX document was not used: "+first)
-	default:
-		return one("vex", report.Warn, fmt.Sprintf("%d VEX documents were not used, the first: %s", n, first))
+	var out []report.Rule
+	for _, result := range []report.Result{report.Error, report.Warn} {
+		switch n := len(reasons[result]); n {
+		case 0:
+		case 1:
+			out = append(out, report.Rule{Name: "vex", Result: result, Message: "a VEX document was not used: " + reasons[result][0]})
+		default:
+			out = append(out, report.Rule{Name: "vex", Result: result, Message: fmt.Sprintf("%d VEX documents were not used, the first: %s", n, reasons[result][0])})
+		}
 	}
+	return out
 }

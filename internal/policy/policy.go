@@ -26,6 +26,15 @@ type Policy struct {
 	FailOnSeverity report.Severity
 	// OnlyFixed lets only findings with a fix count.
 	OnlyFixed bool
+	// UnknownSeverity says as what a finding counts that nobody rated
+	// ([report.Vulnerability.CountsAs]); "" means auto.
+	UnknownSeverity string
+	// NeedFindings makes it an error, also without FailOnSeverity, when vulnerabilities
+	// could not be looked for: the run is about nothing else.
+	NeedFindings bool
+	// FailOnUnread fails on a file whose packages could not be listed; without it that is a
+	// warning.
+	FailOnUnread bool
 	// Require are the predicate families that must be there and verified.
 	Require []string
 	// MaxAge fails on an image that is older; 0 switches the rule off.
@@ -49,14 +58,14 @@ type rule func(r *report.Report, p Policy, now time.Time) []report.Rule
 
 // rules lists every rule, in the order in which equal results are told.
 func rules() []rule {
-	return []rule{readable, integrity, required, severity, packages, endOfLife, age, claimed, drifted, checks, database, matching, refusedVEX, unverifiedVEX, hygiene}
+	return []rule{integrity, required, severity, observed, packages, endOfLife, age, claimed, drifted, checks, database, refusedVEX, unverifiedVEX, hygiene}
 }
 
 // Evaluate applies p to r, which speaks of one platform, at the time now. When there
 // is no image to speak of, the other rules have nothing to add.
 func Evaluate(r *report.Report, p Policy, now time.Time) report.Verdict {
 	if stage(r, report.StageResolve).State == report.Failed {
-		return conclude(readable(r, p, now))
+		return conclude(observed(r, p, now))
 	}
 	var applied []report.Rule
 	for _, apply := range rules() {

@@ -49,6 +49,18 @@ func attested(family string, s report.AttestationState) func(*report.Report) {
 	}
 }
 
+func hollow(family string) func(*report.Report) {
+	return func(r *report.Report) {
+		r.Attestations = append(r.Attestations, report.Attestation{Family: family, State: report.Verified, Digest: "sha256:bb", Defect: "no statement"})
+	}
+}
+
+func exploited(r *report.Report) { r.Vulnerabilities[len(r.Vulnerabilities)-1].KEV = true }
+
+func saw(stage string, kind report.Kind, message string) report.Observation {
+	return report.Observation{Stage: stage, Kind: kind, Message: message}
+}
+
 func refused(trust string) func(*report.Report) {
 	return func(r *report.Report) {
 		r.VEX.Documents = append(r.VEX.Documents, report.VEXDocument{State: "rejected", Trust: trust, Reason: "an HTML page"})
@@ -93,17 +105,29 @@ func TestEvaluate(t *testing.T) {
 	}{
 		{"nothing_found", looked(), high, report.Pass, "no open finding at or above high"},
 		{"open_at_the_limit", looked(finding(report.High, report.Open, "")), high, report.Fail, "1 open finding at or above high: 1 high; CVE-2026-1 in p 1"},
-		{"unrated_are_counted", looked(finding(report.Unknown, report.Open, "")), high, report.Pass, "no open finding at or above high; nobody rated 1"},
+		{"unrated_without_a_fix_warns", looked(finding(report.Unknown, report.Open, "")), high, report.Warn, "nobody rated 1 open finding: 1 unknown; CVE-2026-1 in p 1"},
+		{"unrated_with_a_fix_is_at_the_limit", looked(finding(report.Unknown, report.Open, report.FixFixed)), high, report.Fail, "1 open finding at or above high: 1 unknown"},
+		{"unrated_without_a_fix_under_only_fixed", looked(finding(report.Unknown, report.Open, "")), policy.Policy{FailOnSeverity: report.High, OnlyFixed: true}, report.Pass, ""},
+		{"unrated_fails", looked(finding(report.Unknown, report.Open, "")), policy.Policy{FailOnSeverity: report.High, UnknownSeverity: report.UnratedFail}, report.Fail, ""},
+		{"unrated_only_warns", looked(finding(report.Unknown, report.Open, report.FixFixed)), policy.Policy{FailOnSeverity: report.High, UnknownSeverity: report.UnratedWarn}, report.Warn, ""},
+		{"unrated_is_ignored", looked(finding(report.Unknown, report.Open, report.FixFixed)), policy.Policy{FailOnSeverity: report.High, UnknownSeverity: report.UnratedIgnore}, report.Pass, ""},
+		{"unrated_is_medium", looked(finding(report.Unknown, report.Open, "")), policy.Policy{FailOnSeverity: report.High, UnknownSeverity: "medium"}, report.Pass, ""},
+		{"unrated_is_high", looked(finding(report.Unknown, report.Open, "")), policy.Policy{FailOnSeverity: report.High, UnknownSeverity: "high"}, report.Fail, ""},
+		{"exploited_is_critical", looked(finding(report.Negligible, report.Open, ""), exploited), policy.Policy{FailOnSeverity: report.Critical}, report.Fail, ""},
+		{"exploited_without_a_fix_under_only_fixed", looked(finding(report.Low, report.Open, ""), exploited), policy.Policy{FailOnSeverity: report.Critical, OnlyFixed: true}, report.Pass, "(1 without one)"},
+		{"exploited_and_suppressed", looked(finding(report.Low, report.Suppressed, ""), exploited), policy.Policy{FailOnSeverity: report.Critical}, report.Pass, ""},
 		{"open_below_the_limit", looked(finding(report.Medium, report.Open, "")), high, report.Pass, ""},
 		{"suppressed_does_not_count", looked(finding(report.Critical, report.Suppressed, "")), high, report.Pass, ""},
-		{"unknown_severity_reaches_no_limit", looked(finding(report.Unknown, report.Open, "")), policy.Policy{FailOnSeverity: report.Negligible}, report.Pass, ""},
 		{"only_fixed_passes_without_a_fix", looked(finding(report.High, report.Open, report.FixNotFixed)), policy.Policy{FailOnSeverity: report.High, OnlyFixed: true}, report.Pass, "(1 without one)"},
 		{"only_fixed_fails_with_a_fix", looked(finding(report.High, report.Open, report.FixFixed)), policy.Policy{FailOnSeverity: report.High, OnlyFixed: true}, report.Fail, ""},
 		{"severity_off_ignores_findings", looked(finding(report.Critical, report.Open, "")), policy.Policy{}, report.Pass, ""},
 
 		{"not_matched_is_no_pass", looked(state(report.StageVuln, report.Failed)), high, report.Error, "because of vulnerabilities"},
 		{"no_data_is_no_pass", looked(state(report.StageVuln, report.Missing)), high, report.Error, "were not decided"},
-		{"not_matched_matters_only_to_the_severity_rule", looked(state(report.StageVuln, report.Failed)), policy.Policy{}, report.Pass, ""},
+		{"not_matched_warns_without_the_severity_rule", looked(state(report.StageVuln, report.Failed)), policy.Policy{}, report.Warn, "because of vulnerabilities"},
+		{"not_matched_where_the_run_is_about_nothing_else", looked(state(report.StageVuln, report.Failed)), policy.Policy{NeedFindings: true}, report.Error, "because of vulnerabilities"},
+		{"not_asked_to_match_under_the_severity_rule", looked(state(report.StageVuln, report.Skipped)), high, report.Error, "because of vulnerabilities"},
+		{"vex_not_decided_is_told", looked(state(report.StageVEX, report.Failed)), high, report.Warn, "because of vex"},
 		{"finding_outranks_missing_evidence", looked(finding(report.High, report.Open, ""), state(report.StageAttest, report.Failed)), policy.Policy{FailOnSeverity: report.High, Require: []string{"vex"}}, report.Fail, ""},
 		{"no_packages_is_no_pass", looked(state(report.StageSBOM, report.Missing), state(report.StageVuln, report.Missing)), high, report.Error, "no package was found"},
 		{"no_packages_accepted", looked(state(report.StageSBOM, report.Missing), state(report.StageVuln, report.Missing)), policy.Policy{FailOnSeverity: report.High, AllowEmptySBOM: true}, report.Pass, "this policy accepts"},
@@ -122,7 +146,26 @@ func TestEvaluate(t *testing.T) {
 		}), vex, report.Error, "s: 401"},
 		{"verified_though_one_store_failed", looked(attested("vex", report.Verified), func(r *report.Report) {
 			r.Discovery = []report.Probe{{Store: "s", State: report.ProbeFailed, Reason: "401"}}
-		}), vex, report.Warn, "not every store"},
+		}), vex, report.Error, "s: 401"},
+		{"one_store_failed_and_nothing_rests_on_it", looked(attested("tests", report.Verified), func(r *report.Report) {
+			r.Discovery = []report.Probe{{Store: "s", State: report.ProbeFailed, Reason: "401"}}
+		}), policy.Policy{}, report.Warn, "s: 401"},
+		{"one_store_failed_beside_a_suppression", looked(finding(report.High, report.Suppressed, ""), func(r *report.Report) {
+			r.Discovery = []report.Probe{{Store: "s", State: report.ProbeFailed, Reason: "401"}}
+		}), high, report.Error, "s: 401"},
+		{"unreadable_beside_verified", looked(attested("vex", report.Verified), attested("vex", report.Unreadable)), vex, report.Error, "listed and could not be read"},
+		{"unreadable_alone", looked(attested("vex", report.Unreadable)), vex, report.Error, "one was listed and could not be read: its reason"},
+		{"unreadable_beside_unverified", looked(attested("vex", report.Unverified), attested("vex", report.Unreadable)), vex, report.Error, ""},
+		{"unreadable_of_any_family", looked(attested("vex", report.Verified), attested(report.FamilyUnknown, report.Unreadable)), vex, report.Error, ""},
+		{"unreadable_of_any_family_alone", looked(attested(report.FamilyUnknown, report.Unreadable)), vex, report.Error, "one was listed"},
+		{"unreadable_of_another_family", looked(attested("vex", report.Verified), attested("tests", report.Unreadable)), vex, report.Warn, "the tests attestation"},
+		{"unreadable_beside_a_suppression", looked(finding(report.High, report.Suppressed, ""), attested("vex", report.Unreadable)), high, report.Error, ""},
+		{"unreadable_and_nothing_rests_on_it", looked(attested("vex", report.Unreadable)), high, report.Warn, ""},
+		{"invalid_beside_a_suppression", looked(finding(report.High, report.Suppressed, ""), attested("vex", report.Invalid)), high, report.Fail, "is invalid"},
+		{"of_two_families_one_is_not_there", looked(attested("sbom", report.Verified)), vex, report.Fail, "none was found"},
+		{"verified_and_empty", looked(hollow("vex")), vex, report.Error, "could not be read as one: no statement"},
+		{"verified_and_empty_beside_a_good_one", looked(attested("vex", report.Verified), hollow("vex")), vex, report.Warn, "says nothing that counts"},
+		{"verified_and_empty_and_not_required", looked(hollow("vex")), policy.Policy{}, report.Warn, "says nothing that counts"},
 		{"not_asked_to_look", looked(state(report.StageAttest, report.Skipped)), policy.Policy{}, report.Pass, ""},
 		{"not_asked_to_look_and_required", looked(state(report.StageAttest, report.Skipped)), vex, report.Error, "could not be looked for"},
 		{"could_not_look_and_nothing_required", looked(state(report.StageAttest, report.Failed)), policy.Policy{}, report.Warn, ""},
@@ -149,10 +192,12 @@ func TestEvaluate(t *testing.T) {
 
 		{"old_database_is_told", looked(func(r *report.Report) { r.Database.Reason = "9 days old" }), high, report.Warn, "9 days old"},
 		{"matching_problems_are_told", looked(func(r *report.Report) {
-			r.Observations = []report.Observation{{Stage: report.StageVuln, Message: "a"}, {Stage: report.StageVuln, Message: "b"}, {Stage: report.StageSBOM}}
-		}), high, report.Warn, "2 problems, the first: a"},
+			r.Observations = []report.Observation{saw(report.StageVuln, report.Unread, "a"), saw(report.StageVuln, report.Unread, "b"), saw(report.StageSBOM, report.Information, "c")}
+		}), high, report.Warn, "could not look at 2 things: a; b"},
 		{"refused_file_is_told", looked(refused(report.TrustNamed)), policy.Policy{}, report.Warn, "not used: an HTML page"},
 		{"refused_attestation_is_told", looked(refused(report.TrustVerified)), policy.Policy{}, report.Warn, "not used: an HTML page"},
+		{"refused_attestation_beside_a_suppression", looked(finding(report.High, report.Suppressed, ""), refused(report.TrustVerified)), high, report.Error, "not used: an HTML page"},
+		{"refused_file_beside_a_suppression", looked(finding(report.High, report.Suppressed, ""), refused(report.TrustNamed)), high, report.Warn, ""},
 		{"several_refused_are_counted", looked(refused(report.TrustNamed), refused(report.TrustNamed)), policy.Policy{}, report.Warn, "2 VEX documents were not used"},
 		{"refused_document_of_a_stranger_is_no_matter", looked(refused(report.TrustUnverified)), policy.Policy{}, report.Pass, ""},
 		{"unverified_suppression_is_told", looked(func(r *report.Report) {

@@ -50,10 +50,10 @@ func imageName(s report.Subject) string {
 // failsGate reports whether v alone fails the severity rule of the report's policy.
 func failsGate(r *report.Report, v report.Vulnerability) bool {
 	limit, ok := report.ParseSeverity(r.Policy.FailOnSeverity)
-	if !ok || limit == report.Unknown || v.Severity.Rank() == 0 || v.Decision.Status == report.Suppressed {
+	if !ok || limit == report.Unknown || v.Decision.Status == report.Suppressed {
 		return false
 	}
-	return v.Severity.AtLeast(limit) && (!r.Policy.OnlyFixed || v.Fix.State == report.FixFixed)
+	return v.CountsAs(r.Policy.UnknownSeverity, limit).AtLeast(limit) && (!r.Policy.OnlyFixed || v.Fix.State == report.FixFixed)
 }
 
 // split parts the findings into open and suppressed ones, gravest first and, within a

@@ -274,6 +274,9 @@ type Attestation struct {
 	Signer string `json:"signer"`
 	// Reason says why the state is what it is.
 	Reason string `json:"reason"`
+	// Defect says why a verified attestation does not count as one of its family: its
+	// predicate could not be read as what it says it is, or holds nothing. "" when it counts.
+	Defect string `json:"defect,omitempty"`
 	// Size is that of the statement or envelope in bytes.
 	Size int64 `json:"size"`
 	// Subject is the digest of the image that it speaks of.
@@ -347,12 +350,16 @@ type Rule struct {
 
 // Policy is the policy as it was applied, so that a report explains itself.
 type Policy struct {
-	FailOnSeverity string   `json:"failOnSeverity"`
-	OnlyFixed      bool     `json:"onlyFixed"`
-	Require        []string `json:"require"`
-	VEXPolicy      string   `json:"vexPolicy"`
-	MaxAge         string   `json:"maxAge,omitempty"`
-	FailOnEOL      bool     `json:"failOnEol"`
+	FailOnSeverity string `json:"failOnSeverity"`
+	OnlyFixed      bool   `json:"onlyFixed"`
+	// UnknownSeverity and FailOnUnread are the options of those names, where they are not
+	// the default.
+	UnknownSeverity string   `json:"unknownSeverity,omitempty"`
+	FailOnUnread    bool     `json:"failOnUnread,omitempty"`
+	Require         []string `json:"require"`
+	VEXPolicy       string   `json:"vexPolicy"`
+	MaxAge          string   `json:"maxAge,omitempty"`
+	FailOnEOL       bool     `json:"failOnEol"`
 	// VEXUnversioned, VEXAccept, VEXMaxAge and VEXLimits are the options of those names,
 	// where they are not the default.
 	VEXUnversioned string `json:"vexUnversioned,omitempty"`
