@@ -115,7 +115,7 @@ func (a *app) lint(ctx context.Context, cfg *config.Config, paths []string, flag
 	}
 	rep.Checks = res.Checks
 	for _, w := range res.Warnings {
-		rep.Observations = append(rep.Observations, report.Observation{Stage: report.StageHarden, Message: w})
+		rep.Observations = append(rep.Observations, report.Observation{Stage: report.StageHarden, Kind: report.Information, Message: w})
 	}
 	baseErr := addBases(rep, bases)
 	rep.Stages = []report.Stage{{Name: report.StageHarden, State: report.Done, Reason: lintSummary(res)}}

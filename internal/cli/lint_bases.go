@@ -190,13 +190,13 @@ func addBases(rep *report.Report, bases []base) error {
 	var errs []error
 	told := map[string]bool{}
 	for _, b := range bases {
-		warn := func(format string, args ...any) {
-			rep.Observations = append(rep.Observations, report.Observation{Stage: report.StageHarden,
+		saw := func(kind report.Kind, format string, args ...any) {
+			rep.Observations = append(rep.Observations, report.Observation{Stage: report.StageHarden, Kind: kind,
 				Message: fmt.Sprintf("%s:%d: ", b.Path, b.Line) + fmt.Sprintf(format, args...)})
 		}
 		switch {
 		case b.err != nil:
-			warn("%s could not be resolved: %v", b.asked, b.err)
+			saw(report.Unread, "%s could not be resolved: %v", b.asked, b.err)
 			if !told[b.asked] {
 				errs = append(errs, fault.New(fault.Unavailable, "resolve "+b.asked, fault.HintOf(b.err), b.err))
 			}
@@ -206,10 +206,10 @@ func addBases(rep *report.Report, bases []base) error {
 				rep.Evidence = append(rep.Evidence, report.Evidence{Kind: "base", Name: b.asked, Digest: b.digest})
 			}
 			if b.Digest != "" && b.Digest != b.digest {
-				warn("the tag of %s has moved on: pinned is %s, now it is %s", b.asked, b.Digest, b.digest)
+				saw(report.Information, "the tag of %s has moved on: pinned is %s, now it is %s", b.asked, b.Digest, b.digest)
 			}
 			if eol := b.subject.EndOfLife; eol != nil && b.now.After(*eol) {
-				warn("%s is past its end of life, %s", b.asked, eol.Format(time.DateOnly))
+				saw(report.Information, "%s is past its end of life, %s", b.asked, eol.Format(time.DateOnly))
 			}
 		}
 		told[b.asked] = true

@@ -51,7 +51,7 @@ type linted struct {
 func (l *linted) add(rep *report.Report) {
 	rep.Checks = append(rep.Checks, l.Checks...)
 	for _, w := range l.Warnings {
-		rep.Observations = append(rep.Observations, report.Observation{Stage: report.StageHarden, Message: w})
+		rep.Observations = append(rep.Observations, report.Observation{Stage: report.StageHarden, Kind: report.Information, Message: w})
 	}
 }
 

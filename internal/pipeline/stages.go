@@ -14,10 +14,6 @@ import (
 	"github.com/imagegate/imagegate/internal/vuln"
 )
 
-// stageMatching marks remarks about matching that are no problem: what was left out
-// on purpose.
-const stageMatching = "matching"
-
 // identity records what was pinned.
 func (p *platform) identity() {
 	if p.img.Index != nil {
@@ -164,7 +160,7 @@ func (p *platform) match(ctx context.Context, list *sbom.SBOM) {
 		p.warn(report.StageVuln, problem)
 	}
 	for _, note := range m.Notes {
-		p.warn(report.StageVuln, note)
+		p.observe(report.Observation{Stage: report.StageVuln, Kind: report.Information, Message: note})
 	}
 	p.stage(report.StageVuln, m.State, m.Reason)
 }
