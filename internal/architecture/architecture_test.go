@@ -48,7 +48,7 @@ func floorPlan() map[string]room {
 		"fetch": {},
 		"feed": {
 			internal: []string{"fault", "fetch"},
-			outside:  []string{"github.com/go-git/go-git"},
+			outside:  []string{"github.com/go-git/go-git", "github.com/go-git/go-billy"},
 		},
 		"registry": {
 			internal: []string{"fault"},

@@ -50,8 +50,8 @@ func TestSignedAdvisories(t *testing.T) {
 		t.Fatal(err)
 	}
 	good := sigstoreBundle(t, key, affected)
-	git := map[string][]byte{".git/HEAD": []byte(commit + "\n"), "vex/jq/jq.vex.json": []byte("{}"),
-		"integration/examples/osv/decoy.json": decoy}
+	git := map[string][]byte{".git": nil, "vex/jq/jq.vex.json": []byte("{}"),
+		"integration/examples/osv/decoy.json": decoy} // .git: the files are those of a commit
 	with := func(files map[string][]byte, more ...map[string][]byte) map[string][]byte {
 		out := maps.Clone(files)
 		for _, m := range more {
@@ -76,11 +76,13 @@ func TestSignedAdvisories(t *testing.T) {
 		{"signature_of_another_version", with(signed, map[string][]byte{at + ".sig": sigstoreBundle(t, key, append(slices.Clone(affected), ' '))}), "osv", nil, 0, "", "another version"},
 		{"signature_is_none", with(signed, map[string][]byte{at + ".sig": []byte("{}")}), "osv", nil, 0, "", at},
 		{"record_made_invisible", with(signed, map[string][]byte{at: []byte("{}"), "osv/yq/x.json": osvRecord("X", "DHI", "yq", []string{"1"})}), "osv", nil, 0, "", at},
-		{"checkout", with(signed, git), ".", []string{id}, 1, commit, "signed by"},
-		{"folder_of_a_checkout", with(signed, git), "osv", []string{id}, 1, commit, "signed by"},
+		{"checkout", with(signed, git), ".", []string{id}, 1, "checked out", "signed by"},
+		{"folder_of_a_checkout", with(signed, git), "osv", []string{id}, 1, "checked out", "signed by"},
+		{"folder_of_a_checkout_without_a_signature", with(git, map[string][]byte{at: affected}), "osv", nil, 0, "", "no signature lies beside it"},
 		{"checkout_without_a_signature", with(git, map[string][]byte{at: affected}), ".", nil, 0, "", "no signature lies beside it"},
 		{"copy_of_the_repository", with(map[string][]byte{at: affected}, map[string][]byte{"vex/x.json": []byte("{}"), "integration/osv/decoy.json": decoy}), ".", []string{id}, 0, "", "taken on your word"},
-		{"repository_of_the_users_own", map[string][]byte{"records/jq.json": affected, ".git/HEAD": []byte(commit)}, ".", []string{id}, 0, commit, "taken on your word"},
+		{"repository_of_the_users_own", map[string][]byte{"records/jq.json": affected, ".git": nil}, ".", []string{id}, 0, "checked out", "taken on your word"},
+		{"folder_in_a_repository_of_the_users_own", map[string][]byte{"osv/jq.json": affected, ".git": nil}, "osv", []string{id}, 0, "", "taken on your word"},
 		{"archive_of_a_checkout", with(signed, map[string][]byte{"integration/osv/decoy.json": decoy}), commit + ".tar", []string{id}, 1, commit, "signed by"},
 		{"archive_of_a_checkout_without_a_signature", map[string][]byte{at: affected}, commit + ".tar", nil, 0, "", "no signature lies beside it"},
 		{"archive_with_a_wrong_signature", with(signed, map[string][]byte{at + ".sig": sigstoreBundle(t, other, affected)}), "plain.tar", nil, 0, "", at},
@@ -92,6 +94,17 @@ func TestSignedAdvisories(t *testing.T) {
 			source := filepath.Join(root, filepath.FromSlash(tt.source))
 			if name, ok := strings.CutSuffix(tt.source, ".tar"); ok {
 				tt.files = map[string][]byte{tt.source: tarOf(t, strings.TrimPrefix(name, "plain"), tt.files)}
+			}
+			if _, ok := tt.files[".git"]; ok {
+				tt.files = maps.Clone(tt.files)
+				delete(tt.files, ".git")
+				head, err := testkit.Git{Files: tt.files, Made: built}.Checkout(root)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if tt.commit != "" {
+					tt.commit = head
+				}
 			}
 			for name, content := range tt.files {
 				name = filepath.Join(root, filepath.FromSlash(name))

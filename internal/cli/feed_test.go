@@ -43,7 +43,6 @@ func sigstoreBundle(t *testing.T, key *testkit.Key, data []byte) []byte {
 // TestFeed: a checkout of the vendor's advisories counts for the vendor's images, file
 // by file, with a signature beside each.
 func TestFeed(t *testing.T) {
-	const commit = "00076d17aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 	other, err := testkit.SeededKey("somebody else's key")
 	if err != nil {
 		t.Fatal(err)
@@ -87,18 +86,13 @@ func TestFeed(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			files := map[string][]byte{"index.json": index, tt.at: data, ".git/HEAD": []byte("ref: refs/heads/main\n"), ".git/packed-refs": []byte("# pack-refs\n" + commit + " refs/heads/main\n")}
+			files := map[string][]byte{"index.json": index, tt.at: data}
 			if tt.sign != nil {
 				files[tt.at+".sig"] = tt.sign(w, data)
 			}
-			for name, content := range files {
-				name = filepath.Join(root, filepath.FromSlash(name))
-				if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
-					t.Fatal(err)
-				}
-				if err := os.WriteFile(name, content, 0o644); err != nil {
-					t.Fatal(err)
-				}
+			commit, err := testkit.Git{Files: files, Made: built}.Checkout(root)
+			if err != nil {
+				t.Fatal(err)
 			}
 			server := httptest.NewServer(http.StripPrefix("/"+commit, http.FileServer(http.Dir(root))))
 			defer server.Close()

@@ -75,6 +75,8 @@ type Config struct {
 	VEXLimits  []Limit
 	VEXFeeds   []string
 	Advisories []string
+	// AdvisoriesMaxAge is how old the commit of advisories may be; 0 means any age.
+	AdvisoriesMaxAge time.Duration
 
 	Require        []string
 	FailOnSeverity string

@@ -89,6 +89,8 @@ func Options() []Option {
 			Help: "Most findings of a kind before the gate fails, such as over-broad=0,stale=5: over-broad, unsigned, stale, contradictory, refused, investigating, investigating-days, critical-without-statement"},
 		{Name: "advisories", Kind: List, Group: "VEX", set: list(func(c *Config) *[]string { return &c.Advisories }),
 			Help: "Docker's OSV advisories: the advisories repository (a checkout, or https://github.com/OWNER/NAME@COMMIT), whose signatures are then required, or a folder, a file, or an archive (zip, tar, tar.gz, tar.zst) or its URL; they alone judge the packages that are Docker's"},
+		{Name: "advisories-max-age", Kind: Duration, Default: "5d", Group: "VEX", set: duration(func(c *Config) *time.Duration { return &c.AdvisoriesMaxAge }),
+			Help: "Oldest commit of the advisories that may decide, as db-max-age is for the database; 0 accepts any age. Advisories that are from no commit have none"},
 
 		{Name: "require", Kind: List, Default: RequireAuto, Group: "Policy", set: setRequire,
 			Help: "Predicate families that must be there and verified, or a preset: dhi (vex, sbom, provenance), none; auto means dhi for images of dhi.io and its mirrors, none for others"},

@@ -3,11 +3,13 @@
 // of those of packages (VEX Repository Specification, with Docker's additions).
 //
 // It reads a checkout on disk, or the repository itself over HTTPS, always at one
-// commit, so that a document and its signature are of the same version. Every read is
+// commit, so that a document and its signature are of the same version. Of a checkout it
+// reads the objects of the commit and not the files of the work tree. Every read is
 // bounded, and no path leads out of the repository. It verifies no signature and reads
 // no document: the bytes it hands out are nobody's word yet.
 //
-// Start reading at [Open]; [Download] takes the repository as a whole.
+// Start reading at [Open]; [Download] takes the repository as a whole, and [Checkout]
+// opens one on disk.
 package feed
 
 import (
@@ -26,9 +28,9 @@ import (
 	"github.com/imagegate/imagegate/internal/fetch"
 )
 
-// Options configure [Open]. ReadFile is needed for a checkout, Client for a URL.
+// Options configure [Open]. ReadFile is needed for a folder, Client for a URL.
 type Options struct {
-	// ReadFile reads a file of a checkout.
+	// ReadFile reads a file of a folder that is no checkout.
 	ReadFile func(string) ([]byte, error)
 	// Client downloads from a URL.
 	Client *fetch.Client
@@ -92,7 +94,11 @@ func Open(location string, opt Options) (*Feed, error) {
 	if _, err := opt.ReadFile(location); errors.Is(err, fs.ErrNotExist) {
 		return nil, fault.New(fault.Usage, op+location, "give the folder of a checkout of the vendor's repository, or its URL", err)
 	}
-	f.source = &checkout{root: location, readFile: opt.ReadFile, limit: opt.MaxFile}
+	if IsCheckout(location) {
+		f.source = &checkout{root: location}
+	} else {
+		f.source = &folder{root: location, readFile: opt.ReadFile, limit: opt.MaxFile}
+	}
 	return f, nil
 }
 

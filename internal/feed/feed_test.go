@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -167,33 +168,35 @@ func TestRemote(t *testing.T) {
 }
 
 func TestCheckout(t *testing.T) {
-	dir := t.TempDir()
-	root, err := os.OpenRoot(dir)
-	if err != nil {
+	dir, commit := newCheckout(t)
+	plain := t.TempDir()
+	if err := os.CopyFS(plain, os.DirFS(dir)); err != nil {
 		t.Fatal(err)
 	}
-	defer root.Close()
-	for name, text := range map[string]string{
-		".git/HEAD": "ref: refs/heads/main\n", ".git/packed-refs": "# pack-refs\n" + commit + " refs/heads/main\n",
-		"vex/python/dhi-python.vex.json": "of the image", "vex/python/dhi-python.vex.json.sig": "its signature",
+	if err := os.RemoveAll(filepath.Join(plain, ".git")); err != nil {
+		t.Fatal(err)
+	}
+	const document = "vex/python/dhi-python.vex.json"
+	if err := os.WriteFile(filepath.Join(dir, document), []byte("edited"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct{ name, dir, commit, full string }{
+		{"checkout", dir, commit, dir + "@" + commit},
+		{"folder", plain, "", plain},
 	} {
-		if err := root.MkdirAll(name[:strings.LastIndexByte(name, '/')], 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := root.WriteFile(name, []byte(text), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	f, err := Open(dir, Options{ReadFile: os.ReadFile, MaxFile: 100})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := f.Pin(t.Context()); err != nil || f.Commit() != commit || f.Name() != dir+"@"+commit {
-		t.Errorf("commit %q, name %q, %v", f.Commit(), f.Name(), err)
-	}
-	files := f.Files(t.Context(), f.Documents([]string{"python", "node", "../.."}, nil))
-	if len(files) != 1 || string(files[0].Data) != "of the image" || string(files[0].Signature) != "its signature" || files[0].Err != nil {
-		t.Errorf("files are %+v", files)
+		t.Run(tt.name, func(t *testing.T) {
+			f, err := Open(tt.dir, Options{ReadFile: os.ReadFile, MaxFile: 100})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := f.Pin(t.Context()); err != nil || f.Commit() != tt.commit || f.Name() != tt.full {
+				t.Errorf("commit %q, name %q, %v", f.Commit(), f.Name(), err)
+			}
+			files := f.Files(t.Context(), f.Documents([]string{"python", "node", "../.."}, nil))
+			if len(files) != 1 || string(files[0].Data) != "of the image" || string(files[0].Signature) != "its signature" || files[0].Err != nil {
+				t.Errorf("files are %+v", files)
+			}
+		})
 	}
 }
 
@@ -284,9 +287,8 @@ func FuzzRefs(f *testing.F) {
 		if err == nil && commitID(id) == "" {
 			t.Errorf("commit %q", id)
 		}
-		c := checkout{root: ".", limit: 1 << 20, readFile: func(string) ([]byte, error) { return list, nil }}
-		if id, err := c.pin(t.Context()); err != nil || id != "" && commitID(id) != id {
-			t.Errorf("commit %q, %v", id, err)
+		if id := commitID(findRef(string(list), ref)); id != "" && strings.ToLower(id) != id {
+			t.Errorf("commit %q", id)
 		}
 	})
 }

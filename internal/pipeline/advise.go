@@ -151,6 +151,7 @@ func (p *platform) advised(ctx context.Context, db *vuln.DB, list *sbom.SBOM) (*
 	if err := db.Enrich(found.Vulnerabilities); err != nil {
 		m.Problems = append(m.Problems, fmt.Sprintf("some details of the advisories' findings could not be read: %v", err))
 	}
+	p.observe(p.inputs.advisories.seen...)
 	p.adviseSources(m, feed)
 	m.Vulnerabilities = append(m.Vulnerabilities, found.Vulnerabilities...)
 	m.Problems = append(m.Problems, found.Problems...)

@@ -3,33 +3,32 @@ package pipeline
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
-	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/imagegate/imagegate/internal/attest"
 	"github.com/imagegate/imagegate/internal/attest/trust"
 	"github.com/imagegate/imagegate/internal/fault"
-	"github.com/imagegate/imagegate/internal/feed"
 	"github.com/imagegate/imagegate/internal/fetch"
 	"github.com/imagegate/imagegate/internal/report"
 	"github.com/imagegate/imagegate/internal/vuln"
 	"github.com/imagegate/imagegate/internal/vuln/advisory"
 )
 
-// lazyAdvisories are advisories that are downloaded, and whose signatures are verified, in
-// the background from the start of the run. Nil means that there are none.
+// lazyAdvisories are advisories that are read, and whose signatures are verified, in the
+// background from the start of the run. Nil means that there are none.
 type lazyAdvisories struct {
 	feed *advisory.Feed
-	// remote has the places in sources of those that are URLs; feed is nil until they are
-	// downloaded.
+	// sources are read already but for those of later, which are downloaded or are the
+	// objects of a checkout.
 	sources []advisory.Source
-	remote  []int
-	done    chan struct{}
-	err     error
+	later   map[int]func(context.Context, *fetch.Client) (advisory.Source, error)
+	// seen is what was noticed of the sources besides.
+	seen []report.Observation
+	done chan struct{}
+	err  error
 }
 
 // start downloads and verifies, by the keys that sign for the vendor's images and by those
@@ -45,28 +44,50 @@ func (l *lazyAdvisories) start(ctx context.Context, r *run, in *inputs) {
 	go func() {
 		defer close(l.done)
 		defer r.timings.start("advisories", "")()
-		if l.err = l.download(ctx, client); l.err == nil {
+		if l.err = l.read(ctx, client); l.err == nil {
 			l.err = l.verify(ctx, opt)
+		}
+		if l.err == nil {
+			l.err = l.age(r.cfg.AdvisoriesMaxAge, r.deps.Now)
 		}
 	}()
 }
 
-// download fetches the sources that are URLs and reads all.
-func (l *lazyAdvisories) download(ctx context.Context, client *fetch.Client) (err error) {
-	if len(l.remote) == 0 {
+// read fetches the sources that are not here yet, and reads all.
+func (l *lazyAdvisories) read(ctx context.Context, client *fetch.Client) (err error) {
+	if len(l.later) == 0 {
 		return nil
 	}
-	for _, i := range l.remote {
-		archive, err := feed.Download(ctx, l.sources[i].Name, feed.Options{Client: client})
-		if err != nil {
-			return err
+	for i := range l.sources {
+		if load := l.later[i]; load != nil {
+			if l.sources[i], err = load(ctx, client); err != nil {
+				return err
+			}
 		}
-		l.sources[i] = advisory.Source{Name: archive.Name, Commit: archive.Commit, Signed: archive.Commit != "",
-			Files: []advisory.File{{Name: archive.Name, Data: archive.Data}}}
 	}
 	l.feed, err = advisory.Read(l.sources, advisory.Options{})
 	l.sources = nil
 	return err
+}
+
+// age refuses advisories that are older than they may be: what was found since then is
+// not in them. A source that no commit dates has no age that could be told.
+func (l *lazyAdvisories) age(most time.Duration, now time.Time) error {
+	for _, s := range l.feed.Sources() {
+		switch age := now.Sub(s.Made); {
+		case most == 0:
+		case s.Made.IsZero():
+			l.seen = append(l.seen, report.Observation{Stage: report.StageVuln, Kind: report.Information, Count: s.Records,
+				Message: fmt.Sprintf("nothing tells how old the advisories in %s are: they are not from a commit", s.Name)})
+		case age < -24*time.Hour:
+			l.seen = append(l.seen, report.Observation{Stage: report.StageVuln, Kind: report.Unread, Count: s.Records,
+				Message: fmt.Sprintf("how old the advisories in %s are is not known: the commit %s says that it was made on %s", s.Name, s.Commit, s.Made.Format(time.DateOnly))})
+		case age > most:
+			return fault.Unavailablef("read the advisories "+s.Name, "take a newer commit, or raise advisories-max-age (0 accepts any age)",
+				"the commit %s was made on %s, %d days ago; advisories-max-age accepts %s", s.Commit, s.Made.Format(time.DateOnly), int(age.Hours()/24), most)
+		}
+	}
+	return nil
 }
 
 func (l *lazyAdvisories) verify(ctx context.Context, opt attest.Options) error {
@@ -92,80 +113,6 @@ func (l *lazyAdvisories) wait(ctx context.Context) (*advisory.Feed, error) {
 	case <-ctx.Done():
 		return nil, fault.New(fault.Unavailable, "read the advisories", "raise timeout, or give a checkout of them", context.Cause(ctx))
 	}
-}
-
-// readAdvisories reads what the option advisories names; nil when it names nothing.
-func (r *run) readAdvisories() (*lazyAdvisories, error) {
-	if len(r.cfg.Advisories) == 0 || !r.want.Vulnerabilities {
-		return nil, nil
-	}
-	l := &lazyAdvisories{done: make(chan struct{})}
-	for i, pattern := range r.cfg.Advisories {
-		if strings.Contains(pattern, "://") {
-			l.sources, l.remote = append(l.sources, advisory.Source{Name: pattern}), append(l.remote, i)
-			continue
-		}
-		s, err := r.advisorySource(pattern)
-		if err != nil {
-			return nil, err
-		}
-		l.sources = append(l.sources, s)
-	}
-	if len(l.remote) > 0 {
-		return l, nil
-	}
-	var err error
-	if l.feed, err = advisory.Read(l.sources, advisory.Options{}); err != nil {
-		return nil, err
-	}
-	l.sources = nil
-	return l, nil
-}
-
-// advisorySource reads one source, with the signatures beside its files. A checkout of
-// the vendor's repository is read by its folder osv alone, since it has examples for
-// scanners too, and there every record has to be signed. Anything else counts on the
-// user's word, and signatures that lie there have to be good.
-func (r *run) advisorySource(pattern string) (advisory.Source, error) {
-	s := advisory.Source{Name: pattern, Commit: feed.CommitOf(pattern, r.deps.ReadFile)}
-	there := func(name string) bool {
-		names, err := r.deps.Glob(filepath.Join(pattern, name))
-		return err == nil && len(names) > 0
-	}
-	read := pattern
-	switch s.Signed = r.isCheckout(pattern); {
-	case there("osv") && (s.Signed || there("vex")):
-		read = filepath.Join(pattern, "osv")
-	case s.Signed: // a repository of the user's own
-		s.Signed = false
-	default:
-		s.Commit = feed.CommitOf(filepath.Dir(filepath.Clean(pattern)), r.deps.ReadFile)
-	}
-	files, err := r.readNamed("advisories", read)
-	if err != nil {
-		return s, err
-	}
-	for _, f := range files {
-		sig, err := r.deps.ReadFile(f.name + sigSuffix)
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return s, fault.New(fault.Usage, "read the signature "+f.name+sigSuffix, "", err)
-		}
-		s.Files = append(s.Files, advisory.File{Name: f.name, Data: f.data, Signature: sig})
-	}
-	return s, nil
-}
-
-// sigSuffix is what the name of a detached signature ends with, beside the file's own.
-const sigSuffix = ".sig"
-
-// isCheckout reports whether git keeps a folder; in a worktree .git is a file.
-func (r *run) isCheckout(folder string) bool {
-	git := filepath.Join(folder, ".git")
-	if _, err := r.deps.ReadFile(filepath.Join(git, "HEAD")); err == nil {
-		return true
-	}
-	_, err := r.deps.ReadFile(git)
-	return err == nil
 }
 
 // readNamed reads the files that a pattern names. One that leads to nothing is an error.

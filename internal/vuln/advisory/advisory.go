@@ -25,6 +25,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/imagegate/imagegate/internal/fault"
 )
@@ -63,6 +64,9 @@ type Source struct {
 	// Commit is that of the vendor's repository, "" when the source is not known to be a
 	// checkout of it. An archive that git made may say it itself.
 	Commit string
+	// Made is when the commit was made; zero when that is not known. An archive that git
+	// made says it itself.
+	Made time.Time
 	// Signed says that every record has to have a signature: it is so of the vendor's
 	// repository, in an archive too.
 	Signed bool
@@ -78,6 +82,8 @@ type SourceInfo struct {
 	// Other files were JSON, and no advisories: a feed's VEX documents and its index.
 	Other  int
 	Commit string
+	// Made is when the commit was made, as it says; zero when nothing says it.
+	Made time.Time
 	// Signed is the number of records whose signature verified, and Signers who made
 	// them. Both are set by [Feed.Verify].
 	Signed  int

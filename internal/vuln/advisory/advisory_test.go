@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/imagegate/imagegate/internal/fault"
 	"github.com/imagegate/imagegate/internal/report"
@@ -267,6 +268,55 @@ func TestArchives(t *testing.T) {
 			}
 			if _, err := Read([]Source{{Name: "s", Files: []File{{Name: "f", Data: data[:len(data)/3]}}}}, Options{}); err == nil {
 				t.Errorf("half an archive was read")
+			}
+		})
+	}
+}
+
+// TestArchivesThatGitMade: git gives everything in an archive of a commit the time of the
+// commit. A time without a commit dates nothing.
+func TestArchivesThatGitMade(t *testing.T) {
+	at := time.Date(2026, 4, 30, 12, 0, 0, 0, time.UTC)
+	commit := strings.Repeat("ab", 20)
+	record := osv("X", "DHI", "a", "[]", `["1"]`)
+	tarball := func(commit string, at time.Time) []byte {
+		var b bytes.Buffer
+		w := tar.NewWriter(&b)
+		if commit != "" {
+			must(t, w.WriteHeader(&tar.Header{Typeflag: tar.TypeXGlobalHeader, Name: "pax_global_header", PAXRecords: map[string]string{"comment": commit}}))
+		}
+		must(t, w.WriteHeader(&tar.Header{Name: "repo/osv/x.json", Size: int64(len(record.Data)), Typeflag: tar.TypeReg, ModTime: at}))
+		_, err := w.Write(record.Data)
+		must(t, err)
+		must(t, w.Close())
+		return b.Bytes()
+	}
+	zipped := func() []byte {
+		var b bytes.Buffer
+		w := zip.NewWriter(&b)
+		must(t, w.SetComment(commit))
+		f, err := w.CreateHeader(&zip.FileHeader{Name: "repo/osv/x.json", Modified: at})
+		must(t, err)
+		_, err = f.Write(record.Data)
+		must(t, err)
+		must(t, w.Close())
+		return b.Bytes()
+	}
+	for _, tt := range []struct {
+		name string
+		data []byte
+		want time.Time
+	}{
+		{"tar", tarball(commit, at), at},
+		{"zip", zipped(), at},
+		{"tar_of_no_commit", tarball("", at), time.Time{}},
+		{"tar_without_times", tarball(commit, time.Time{}), time.Time{}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			f, err := Read([]Source{{Name: "archive", Files: []File{{Name: "archive", Data: tt.data}}}}, Options{})
+			must(t, err)
+			if got := f.Sources()[0].Made; !got.Equal(tt.want) {
+				t.Errorf("made %s, want %s", got, tt.want)
 			}
 		})
 	}

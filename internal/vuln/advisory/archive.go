@@ -11,6 +11,7 @@ import (
 	"io"
 	"path"
 	"strings"
+	"time"
 
 	"github.com/klauspost/compress/zstd"
 )
@@ -42,8 +43,10 @@ type unpacking struct {
 	files []File
 	// signatures are those in the archive, by the name of the file that they are for.
 	signatures map[string][]byte
-	// commit is what git wrote into an archive of a repository; "" when nothing did.
+	// commit is what git wrote into an archive of a repository; "" when nothing did. made
+	// is the time that git gives everything in it, that of the commit.
 	commit string
+	made   time.Time
 }
 
 // visit is called with each entry of an archive that may matter. The size is what the
@@ -75,7 +78,9 @@ func (l *loader) archive(f File, signed bool, info *SourceInfo) error {
 	if info.Commit != "" && u.commit != "" && info.Commit != u.commit {
 		return fmt.Errorf("it is of commit %s, not of %s", u.commit, clip(info.Commit))
 	}
-	info.Commit = cmp.Or(info.Commit, u.commit)
+	if info.Commit = cmp.Or(info.Commit, u.commit); u.commit != "" && u.made.Unix() > 0 {
+		info.Made = u.made.UTC()
+	}
 	signed = (signed || u.commit != "") && f.Signature == nil
 	for _, d := range u.files {
 		d.Signature = u.signatures[d.Name]
@@ -125,6 +130,7 @@ func (u *unpacking) walk(each visit) error {
 		if h.Typeflag != tar.TypeReg || !wanted(h.Name) {
 			continue
 		}
+		u.made = h.ModTime
 		if err := each(h.Name, h.Size, t); err != nil {
 			return err
 		}
@@ -144,6 +150,7 @@ func (u *unpacking) walkZip(each visit) error {
 		if !e.Mode().IsRegular() || !wanted(e.Name) {
 			continue
 		}
+		u.made = e.Modified
 		in, err := e.Open()
 		if err != nil {
 			return err

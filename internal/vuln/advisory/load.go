@@ -28,7 +28,7 @@ func (l *loader) fail(err error) {
 }
 
 func (l *loader) source(s Source, info *SourceInfo) {
-	info.Name, info.Commit = s.Name, s.Commit
+	info.Name, info.Commit, info.Made = s.Name, s.Commit, s.Made
 	before, sum := len(l.errs)+l.more, sha256.New()
 	for _, f := range s.Files {
 		info.Size += int64(len(f.Data))

@@ -1,0 +1,187 @@
+package feed
+
+import (
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/go-git/go-git/v5/plumbing"
+	"github.com/go-git/go-git/v5/plumbing/filemode"
+	"github.com/go-git/go-git/v5/plumbing/object"
+
+	"github.com/imagegate/imagegate/internal/fault"
+)
+
+// Repository is a git repository at one commit, read from its objects. What it hands out
+// is what that commit holds: every object is compared with its name, which is the hash of
+// its bytes, so that neither a changed work tree nor a changed object store shows
+// through. What is not there, as in a partial clone, is an error and never "no such file".
+// Its methods may be called by several goroutines.
+type Repository struct {
+	commit string
+	made   time.Time
+
+	mu    sync.Mutex
+	store *store
+	root  plumbing.Hash
+	trees map[plumbing.Hash]*object.Tree
+}
+
+// Checkout opens the repository that a folder is the top of, at the commit that is
+// checked out: a clone, shallow or not, a worktree, a submodule.
+//
+// The error is a *[fault.Error] with code Unavailable: what the commit holds cannot be
+// read.
+func Checkout(folder string) (*Repository, error) {
+	dir, err := gitDir(folder)
+	if err != nil {
+		return nil, unreadable(folder, err)
+	}
+	commit, err := dir.head()
+	if err != nil {
+		return nil, unreadable(folder, err)
+	}
+	r, err := openAt(openStore(dir.common), commit)
+	if err != nil {
+		return nil, unreadable(folder, err)
+	}
+	return r, nil
+}
+
+func unreadable(folder string, err error) error {
+	return fault.New(fault.Unavailable, "read the checkout "+folder, hintClone, err)
+}
+
+const hintClone = "clone it anew, for example with git clone --depth 1 and without --filter, or give a folder without .git"
+
+// openAt reads the commit and its tree.
+func openAt(s *store, commit string) (*Repository, error) {
+	if len(commit) != 2*len(plumbing.ZeroHash) {
+		return nil, fmt.Errorf("commit %s: a repository whose objects are named by SHA-256 is not read", commit)
+	}
+	c, err := object.GetCommit(s, plumbing.NewHash(commit))
+	if err != nil {
+		return nil, fmt.Errorf("commit %s: %w", commit, err)
+	}
+	r := &Repository{commit: commit, made: c.Committer.When.UTC(), store: s, root: c.TreeHash, trees: map[plumbing.Hash]*object.Tree{}}
+	_, err = r.tree(r.root)
+	return r, err
+}
+
+// Commit is the commit that is read.
+func (r *Repository) Commit() string { return r.commit }
+
+// Made is when the commit was made, as it says.
+func (r *Repository) Made() time.Time { return r.made }
+
+// Has reports whether the commit has a file or a folder of that name.
+func (r *Repository) Has(name string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	_, err := r.find(name)
+	return err == nil
+}
+
+// Read returns a file. The error wraps fs.ErrNotExist when the commit has none of that
+// name.
+func (r *Repository) Read(name string) ([]byte, error) {
+	if !local(name) {
+		return nil, fmt.Errorf("%.200q is no path in a repository", name)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	e, err := r.find(name)
+	if err != nil {
+		return nil, err
+	}
+	if e.Mode != filemode.Regular && e.Mode != filemode.Executable && e.Mode != filemode.Deprecated {
+		return nil, fmt.Errorf("%s is no regular file", name)
+	}
+	data, err := r.store.bytes(plumbing.BlobObject, e.Hash)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	return data, nil
+}
+
+// maxPaths bounds what [Repository.List] returns; the largest published repositories of
+// advisories have some 100,000 files.
+const maxPaths = 1_000_000
+
+// List returns the paths of all that is no folder, below a folder or, for ".", in the
+// whole commit, in the order of git. The error wraps fs.ErrNotExist when there is no such
+// folder.
+func (r *Repository) List(folder string) ([]string, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	at := r.root
+	if folder != "." {
+		e, err := r.find(folder)
+		if err != nil {
+			return nil, err
+		}
+		if e.Mode != filemode.Dir {
+			return nil, fmt.Errorf("%s is no folder", folder)
+		}
+		at = e.Hash
+	}
+	return r.walk(nil, at, folder)
+}
+
+func (r *Repository) walk(out []string, at plumbing.Hash, folder string) ([]string, error) {
+	t, err := r.tree(at)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", folder, err)
+	}
+	for _, e := range t.Entries {
+		name := path.Join(folder, e.Name)
+		switch {
+		case !local(name) || strings.Contains(e.Name, "/"):
+			return nil, fmt.Errorf("%.200q is no path in a repository", name)
+		case len(out) >= maxPaths || strings.Count(name, "/") > 100:
+			return nil, fmt.Errorf("%s: more than %d files, or folders that lie too deep", folder, maxPaths)
+		case e.Mode == filemode.Dir:
+			if out, err = r.walk(out, e.Hash, name); err != nil {
+				return nil, err
+			}
+		default:
+			out = append(out, name)
+		}
+	}
+	return out, nil
+}
+
+// find goes down the trees to a name.
+func (r *Repository) find(name string) (object.TreeEntry, error) {
+	at := object.TreeEntry{Mode: filemode.Dir, Hash: r.root}
+	for part := range strings.SplitSeq(name, "/") {
+		if at.Mode != filemode.Dir {
+			return at, fs.ErrNotExist
+		}
+		t, err := r.tree(at.Hash)
+		if err != nil {
+			return at, fmt.Errorf("%s: %w", name, err)
+		}
+		i := slices.IndexFunc(t.Entries, func(e object.TreeEntry) bool { return e.Name == part })
+		if i < 0 {
+			return at, fs.ErrNotExist
+		}
+		at = t.Entries[i]
+	}
+	return at, nil
+}
+
+func (r *Repository) tree(h plumbing.Hash) (*object.Tree, error) {
+	if t, ok := r.trees[h]; ok {
+		return t, nil
+	}
+	t, err := object.GetTree(r.store, h)
+	if err == nil {
+		r.trees[h] = t
+	}
+	return t, err
+}
