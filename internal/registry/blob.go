@@ -96,7 +96,7 @@ func (s *blobStream) request() error {
 	switch {
 	case resp.StatusCode == http.StatusOK:
 		skip = s.offset
-		if resp.ContentLength >= 0 && resp.ContentLength != s.d.Size {
+		if resp.ContentLength > s.d.Size { // a shorter one is resumed
 			err = &DigestError{What: "blob", Want: s.d.Digest, Got: fmt.Sprintf("an answer of %d bytes for its %d", resp.ContentLength, s.d.Size)}
 		}
 	case resp.StatusCode == http.StatusPartialContent && s.offset > 0:
@@ -104,7 +104,7 @@ func (s *blobStream) request() error {
 			err = fmt.Errorf("blob %s: asked for the bytes from %d, got the range %q", s.d.Digest, s.offset, plain(resp.Header.Get("Content-Range"), 60))
 		}
 	default:
-		err = s.r.refusal(resp)
+		err = s.r.refusal(s.url, resp)
 	}
 	if err == nil && skip > 0 {
 		_, err = io.CopyN(io.Discard, resp.Body, skip)

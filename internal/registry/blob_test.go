@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -95,6 +96,18 @@ func TestLayerStreams(t *testing.T) {
 			w.(http.Flusher).Flush()
 			_, _ = w.Write(content[:third])
 		}, "ended after", 4},
+		{"too_short_by_header", func(w http.ResponseWriter, _ *http.Request, _ int) {
+			w.Header().Set("Content-Length", fmt.Sprint(third))
+			_, _ = w.Write(content[:third])
+		}, "ended after", 4},
+		{"too_short_by_header_once", func(w http.ResponseWriter, r *http.Request, nth int) {
+			if nth == 1 {
+				w.Header().Set("Content-Length", fmt.Sprint(third))
+				_, _ = w.Write(content[:third])
+				return
+			}
+			partial(w, r, content, len(content), true)
+		}, "", 2},
 		{"ranges_are_refused", func(w http.ResponseWriter, r *http.Request, nth int) {
 			if r.Header.Get("Range") != "" {
 				w.WriteHeader(http.StatusRequestedRangeNotSatisfiable)
@@ -282,6 +295,23 @@ func TestMismatchTellsOnlyWhatHelps(t *testing.T) {
 	} {
 		if m := (&DigestError{What: "blob", Want: want, Got: got}).Mismatch(); m != text {
 			t.Errorf("Mismatch of %q = %q, want %q", got, m, text)
+		}
+	}
+}
+
+// A stream that failed stays failed: what comes after the failure is not handed out.
+func TestVerifierStaysFailed(t *testing.T) {
+	flaky := iotest.TimeoutReader(iotest.OneByteReader(strings.NewReader("ab"))) // fails once, after a byte
+	v, err := newVerifier(flaky, v1.Descriptor{Size: 2, Digest: sum([]byte("ab"))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n, err := v.Read(make([]byte, 4)); n != 1 || err != nil {
+		t.Fatalf("Read = %d %v, want a byte", n, err)
+	}
+	for range 3 {
+		if n, err := v.Read(make([]byte, 4)); n != 0 || !errors.Is(err, iotest.ErrTimeout) {
+			t.Errorf("Read = %d %v, want nothing and the first error", n, err)
 		}
 	}
 }

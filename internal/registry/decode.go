@@ -241,6 +241,16 @@ func strictJSON(raw []byte) error {
 	return nil
 }
 
+// isCut says whether a document begins as a JSON object or list and ends before that does.
+func isCut(raw []byte) bool {
+	raw = bytes.TrimLeft(raw, " \t\r\n")
+	if len(raw) == 0 || raw[0] != '{' && raw[0] != '[' {
+		return false
+	}
+	var whole json.RawMessage
+	return errors.Is(json.NewDecoder(bytes.NewReader(raw)).Decode(&whole), io.ErrUnexpectedEOF)
+}
+
 func strictObject(dec *json.Decoder, name string, depth int) error {
 	seen, folded := map[string]bool{}, map[string]bool{}
 	for dec.More() {

@@ -54,6 +54,7 @@ func (p place) hint(err error) string {
 		hostname x509.HostnameError
 		invalid  x509.CertificateInvalidError
 		status   *StatusError
+		other    *elsewhereError
 		netErr   net.Error
 		broken   *transportError
 	)
@@ -64,6 +65,8 @@ func (p place) hint(err error) string {
 		return p.forbiddenHint()
 	case errors.Is(err, ErrRateLimited):
 		return "wait and run again, or log in to " + p.registry + ": most registries allow more requests to a login than to an address"
+	case errors.As(err, &other):
+		return p.elsewhereHint(other)
 	case errors.Is(err, fs.ErrNotExist) && p.registry == "":
 		return "check the path and the name: " + referenceHint
 	case errors.Is(err, fs.ErrNotExist):

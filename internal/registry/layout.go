@@ -188,20 +188,22 @@ func nameOf(d v1.Descriptor) string {
 	return d.Digest.String()
 }
 
-// manifest reads by digest, or by name from the index.
+// manifest reads by digest, or by name from the index. A name that the index does not
+// list is fs.ErrNotExist; one that it lists and does not hold is not.
 func (l *layout) manifest(ctx context.Context, ref string) (v1.Descriptor, []byte, error) {
 	h, isDigest, err := splitRef(ref)
 	if err != nil {
 		return v1.Descriptor{}, nil, err
 	}
+	read := l.read
 	if !isDigest {
 		d, err := l.lookup(ref)
 		if err != nil {
 			return v1.Descriptor{}, nil, err
 		}
-		h = d.Digest
+		h, read = d.Digest, l.readListed
 	}
-	raw, err := l.read(ctx, h)
+	raw, err := read(ctx, h)
 	if err != nil {
 		return v1.Descriptor{}, nil, err
 	}
@@ -273,6 +275,15 @@ func (l *layout) read(ctx context.Context, h v1.Hash) ([]byte, error) {
 		return nil, err
 	}
 	return raw, checkDigest("manifest", raw, h)
+}
+
+// readListed is read for what the layout says that it holds.
+func (l *layout) readListed(ctx context.Context, h v1.Hash) ([]byte, error) {
+	raw, err := l.read(ctx, h)
+	if isAbsent(err) {
+		err = fmt.Errorf("the layout lists %s and does not hold it: %s", h, err.Error())
+	}
+	return raw, err
 }
 
 // open streams a blob, verified.

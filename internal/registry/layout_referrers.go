@@ -30,7 +30,7 @@ func (l *layout) referrers(ctx context.Context, h v1.Hash) ([]v1.Descriptor, str
 	if err != nil {
 		return nil, ViaLayout, err
 	}
-	raw, err := l.read(ctx, d.Digest)
+	raw, err := l.readListed(ctx, d.Digest)
 	if err != nil {
 		return nil, ViaLayout, err
 	}
@@ -57,8 +57,10 @@ func (l *layout) bySubject(ctx context.Context) (map[v1.Hash][]v1.Descriptor, er
 }
 
 // walk reads every manifest that the entries name, once, and notes its subject. A
-// manifest that the layout does not hold is no error: a layout may hold one platform
-// of an index. One that is not what its digest names is.
+// manifest that the layout does not hold is no error where it is for a platform, or listed
+// by an index within: a layout may hold one platform of an index. Any other that the
+// layout itself lists may be a referrer, and is one. So is one that is not what its digest
+// names.
 func (l *layout) walk(ctx context.Context, entries []v1.Descriptor, found map[v1.Hash][]v1.Descriptor, seen map[v1.Hash]bool, depth int) error {
 	if depth > maxNesting {
 		return &LimitError{Limit: "maxNesting", What: "indexes within indexes", Max: maxNesting}
@@ -71,7 +73,11 @@ func (l *layout) walk(ctx context.Context, entries []v1.Descriptor, found map[v1
 			return &LimitError{Limit: "MaxReferrers", What: "manifests of a layout", Max: int64(l.opt.MaxReferrers)}
 		}
 		seen[d.Digest] = true
-		raw, err := l.read(ctx, d.Digest)
+		read := l.read
+		if depth == 0 && !offered(d) {
+			read = l.readListed
+		}
+		raw, err := read(ctx, d.Digest)
 		if isAbsent(err) {
 			continue
 		}

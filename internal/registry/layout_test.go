@@ -114,6 +114,52 @@ func TestLayout(t *testing.T) {
 	}
 }
 
+// What a layout lists and does not hold could not be looked at; what it does not list is
+// not there.
+func TestLayoutListsWhatIsGone(t *testing.T) {
+	idx := newIndex(t, "")
+	m, err := idx.IndexManifest()
+	if err != nil {
+		t.Fatal(err)
+	}
+	subject := m.Manifests[0]
+	tag := referrersTagOf(subject.Digest)
+	for _, tt := range []struct {
+		name      string
+		mediaType types.MediaType
+		raw       []byte
+		ref       string
+		asked     string // the tag that is there no more; "" for referrers alone
+	}{
+		{"a_referrer", types.OCIManifestSchema1, referrer(t, subject, "application/vnd.in-toto+json", "vex"), "", ""},
+		{"the_referrers_tag", types.OCIImageIndex, page(0, 2), tag, tag},
+		{"an_attestation_tag", types.OCIManifestSchema1, referrer(t, subject, "x", "y"), tag + ".att", tag + ".att"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			dir, p := newLayout(t, idx, map[string]string{annotationRefName: "app"})
+			annotations := map[string]string{}
+			if tt.ref != "" {
+				annotations[annotationRefName] = tt.ref
+			}
+			h := addManifest(t, p, tt.mediaType, tt.raw, annotations)
+			if err := os.Remove(filepath.Join(dir, "blobs", h.Algorithm, h.Hex)); err != nil {
+				t.Fatal(err)
+			}
+			store := mustOpen(t, "oci-dir:"+dir+":app", options()).Stores(t.Context())[0]
+			list, _, err := store.Referrers(t.Context(), subject.Digest)
+			if err == nil || errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), h.String()) {
+				t.Errorf("Referrers = %v %v, want an error that names what is gone and is not fs.ErrNotExist", list, err)
+			}
+			if _, _, err := store.Manifest(t.Context(), tt.asked); tt.asked != "" && (err == nil || errors.Is(err, fs.ErrNotExist)) {
+				t.Errorf("Manifest(%s) = %v, want an error that is not fs.ErrNotExist", tt.asked, err)
+			}
+			if _, _, err := store.Manifest(t.Context(), tag+".sig"); !errors.Is(err, fs.ErrNotExist) {
+				t.Errorf("a tag that is not listed: %v, want fs.ErrNotExist", err)
+			}
+		})
+	}
+}
+
 func TestLayoutTampered(t *testing.T) {
 	idx := newIndex(t, "")
 	for _, tt := range []struct {

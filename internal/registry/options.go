@@ -44,8 +44,8 @@ type Options struct {
 	// as broken. 0 means 60 seconds.
 	IdleTimeout time.Duration
 
-	// Retries is how often a request is repeated after a broken connection, 429 or a
-	// 5xx, and how often in a row a layer is resumed without a byte of progress. 0
+	// Retries is how often a request is repeated after a broken connection, a body cut
+	// short or a status of a moment (429, 503, 522), and how often in a row a layer is resumed without a byte of progress. 0
 	// means 5, a negative number none.
 	Retries int
 

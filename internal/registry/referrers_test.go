@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/http"
 	"strings"
 	"testing"
@@ -100,6 +101,7 @@ func TestReferrersPaging(t *testing.T) {
 			}
 			_, _ = w.Write(page(60, 60))
 		}, 0, "limit MaxReferrers"},
+		{"cut", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(page(0, 3)[:200]) }, 0, "ends too early"},
 		{"page_too_large", func(w http.ResponseWriter, _ *http.Request) {
 			_, _ = w.Write([]byte(`{"manifests":[],"x":"` + strings.Repeat("y", 1<<16) + `"}`))
 		}, 0, "limit MaxManifest"},
@@ -113,7 +115,7 @@ func TestReferrersPaging(t *testing.T) {
 		}, 0, "neither manifests"},
 		{"negative_size", func(w http.ResponseWriter, _ *http.Request) {
 			_, _ = w.Write([]byte(strings.ReplaceAll(string(page(0, 1)), "100", "-100")))
-		}, 0, ""}, // no index that can be used: the tag is asked, and there is none
+		}, 0, "negative"}, // an index, and one that cannot be used
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			s.interfere(answer(tt.serve))
@@ -137,26 +139,50 @@ func TestReferrersFallback(t *testing.T) {
 	subject := s.pushIndex(t, "app:1", newIndex(t, ""))
 	img := s.mustOpen(t, "app:1", options())
 	store := img.Stores(t.Context())[0]
+	elsewhere := newServer(t)
 	code := func(c int) http.HandlerFunc {
 		return func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(c) }
+	}
+	body := func(text string) http.HandlerFunc {
+		return func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(text)) }
+	}
+	to := func(url string) http.HandlerFunc {
+		return func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, url, http.StatusSeeOther) }
 	}
 	look := func(t *testing.T, f http.HandlerFunc) ([]v1.Descriptor, string, error) {
 		t.Helper()
 		s.interfere(answer(f))
 		return store.Referrers(t.Context(), subject)
 	}
-	for _, tt := range []struct {
+	answers := []struct {
 		name  string
 		serve http.HandlerFunc
+		says  string // the error without a tag; "" means that there are none
 	}{
-		{"not_found", code(404)}, {"not_allowed", code(405)}, {"bad_request", code(400)},
-		{"web_page", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("<html>")) }},
-		{"manifest", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(`{"config":{},"layers":[]}`)) }},
-	} {
+		{"not_found", code(404), ""},
+		{"bad_request", code(400), "400"},
+		{"not_allowed", code(405), "405"},
+		{"not_acceptable", code(406), "406"},
+		{"gone", code(410), "410"},
+		{"unsupported", code(415), "415"},
+		{"not_implemented", code(501), "501"},
+		{"web_page", body("<html>"), "not JSON"},
+		{"nothing", body(""), "ends too early"},
+		{"other_json", body(`{"errors":[]}`), "neither manifests"},
+		{"list", body(`[]`), "cannot unmarshal"},
+		{"manifest", body(`{"config":{},"layers":[]}`), "expected an image index"},
+		{"elsewhere_and_not_there", to(elsewhere.URL + "/v2/packages/x"), "redirects to " + elsewhere.host},
+		{"elsewhere_on_this_host", to("/login"), "redirects to " + s.host},
+	}
+	for _, tt := range answers {
 		t.Run(tt.name+"_and_no_tag", func(t *testing.T) {
 			list, via, err := look(t, tt.serve)
-			if err != nil || len(list) != 0 || via != ViaTag {
-				t.Errorf("Referrers = %v %q %v, want none found by the tag", list, via, err)
+			if len(list) != 0 || via != ViaTag || (err != nil) != (tt.says != "") {
+				t.Fatalf("Referrers = %v %q %v, want none and an error with %q", list, via, err, tt.says)
+			}
+			if err != nil && (errors.Is(err, fs.ErrNotExist) || fault.CodeOf(err) != fault.Unavailable ||
+				!strings.Contains(err.Error(), tt.says) || !strings.Contains(err.Error(), "404")) {
+				t.Errorf("err = %v, want Unavailable with both answers: %q and 404", err, tt.says)
 			}
 		})
 	}
@@ -169,12 +195,21 @@ func TestReferrersFallback(t *testing.T) {
 		})
 	}
 
-	idx := page(0, 3)
 	s.interfere(nil)
-	s.pushTag(t, "app", referrersTagOf(subject), idx)
-	list, via, err := look(t, code(404))
-	if err != nil || len(list) != 3 || via != ViaTag {
-		t.Errorf("Referrers = %d %q %v, want three by the tag", len(list), via, err)
+	s.pushTag(t, "app", referrersTagOf(subject), page(0, 3))
+	for _, tt := range answers {
+		list, via, err := look(t, tt.serve)
+		if err != nil || len(list) != 3 || via != ViaTag {
+			t.Errorf("%s: Referrers = %d %q %v, want three by the tag", tt.name, len(list), via, err)
+		}
+	}
+	for _, tt := range []struct{ name, tag string }{
+		{"web_page", "<html>"}, {"nothing", ""}, {"cut", string(page(0, 3)[:200])},
+	} {
+		s.pushTag(t, "app", referrersTagOf(subject), []byte(tt.tag))
+		if list, _, err := look(t, code(404)); err == nil || list != nil || errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("a referrers tag with %s: %v %v, want an error", tt.name, list, err)
+		}
 	}
 	s.pushTag(t, "app", referrersTagOf(subject), referrer(t, img.Root, "x", "not an index"))
 	if _, _, err := look(t, code(404)); err == nil {

@@ -94,75 +94,91 @@ func (r *repository) open(ctx context.Context, d v1.Descriptor) (io.ReadCloser, 
 // referrers lists everything that names h as its subject: by the Referrers API, all
 // its pages, and where a registry has none by the tag that stands in for it (OCI
 // distribution spec v1.1, "Listing Referrers" and "Referrers Tag Schema"). Nothing
-// found is an empty list; not having been able to look is an error.
+// found is an empty list; not having been able to look is an error. Without the tag,
+// "none" is believed after the registry's own 404 alone: what answers otherwise may know
+// the API and did not get to it.
 func (r *repository) referrers(ctx context.Context, h v1.Hash) ([]v1.Descriptor, string, error) {
-	list, supported, err := r.referrersAPI(ctx, h)
-	if err != nil || supported {
+	list, err := r.referrersAPI(ctx, h)
+	var api *noAPIError
+	if !errors.As(err, &api) {
 		return list, ViaAPI, err
 	}
+	r.log.Debug("no Referrers API, asking for the tag", "repository", r.place.name(), "error", api.Error())
 	list, err = r.referrersTag(ctx, h)
-	return list, ViaTag, err
+	switch {
+	case isAbsent(err) && isAbsent(api.err):
+		return nil, ViaTag, nil
+	case isAbsent(err):
+		return nil, ViaTag, fmt.Errorf("%w; the tag that would stand in for it: %s", api, err.Error())
+	default:
+		return list, ViaTag, err
+	}
 }
 
-// referrersAPI reports supported=false when the registry does not know the API.
-func (r *repository) referrersAPI(ctx context.Context, h v1.Hash) (list []v1.Descriptor, supported bool, err error) {
+// noAPIError is an answer that a registry without the Referrers API may give.
+type noAPIError struct{ err error }
+
+func (e *noAPIError) Error() string { return "the Referrers API gave no list: " + e.err.Error() }
+func (e *noAPIError) Unwrap() error { return e.err }
+
+// referrersAPI lists by the API. The error is a *noAPIError where that is not offered.
+func (r *repository) referrersAPI(ctx context.Context, h v1.Hash) ([]v1.Descriptor, error) {
 	next := r.url("referrers/" + h.String())
 	header := http.Header{"Accept": {string(types.OCIImageIndex)}}
 	var c collector
 	for page := range r.opt.MaxPages {
 		if err := r.connect(ctx); err != nil {
-			return nil, false, err
+			return nil, err
 		}
 		next = r.settle(next)
 		body, got, err := r.fetch(ctx, next, header, r.opt.MaxManifest, "MaxManifest", "a page of referrers")
-		if page == 0 && notOffered(err) {
-			return nil, false, nil
-		}
 		if err != nil {
-			return nil, false, err
+			if page == 0 && notOffered(err) {
+				err = &noAPIError{err}
+			}
+			return nil, err
 		}
 		idx, err := parseReferrers(body, r.opt.MaxReferrers)
 		if err != nil {
-			if page == 0 && !isLimit(err) {
-				r.log.Debug("referrers answer is no index, asking for the tag", "repository", r.place.name(), "error", err.Error())
-				return nil, false, nil
+			if k, _ := kindOf(body); page == 0 && k != kindIndex {
+				err = &noAPIError{err}
 			}
-			return nil, false, err
+			return nil, err
 		}
 		if err := c.add(idx.Manifests, r.opt.MaxReferrers); err != nil {
-			return nil, false, err
+			return nil, err
 		}
 		link, err := nextPage(next, got)
 		if err != nil {
-			return nil, false, err
+			return nil, err
 		}
 		if link == nil {
-			return c.list, true, nil
+			return c.list, nil
 		}
 		next = link
 	}
-	return nil, false, &LimitError{Limit: "MaxPages", What: "pages of referrers", Max: int64(r.opt.MaxPages)}
+	return nil, &LimitError{Limit: "MaxPages", What: "pages of referrers", Max: int64(r.opt.MaxPages)}
 }
 
-// notOffered lists the answers of registries that do not know the Referrers API. A
-// refusal (401, 403) and a fault are none of them: those mean "could not look".
+// notOffered lists the answers of registries that do not know the Referrers API, and of
+// what such a registry redirects to. A refusal (401, 403) and a fault are none of them, nor
+// is anything that a token service says: those mean "could not look".
 func notOffered(err error) bool {
-	var s *StatusError
-	if !errors.As(err, &s) {
+	var elsewhere *elsewhereError
+	if errors.As(err, &elsewhere) && elsewhere.token {
+		return false
+	}
+	s := statusOf(err)
+	if s == nil {
 		return false
 	}
 	switch s.Status {
 	case http.StatusBadRequest, http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusNotAcceptable,
-		http.StatusUnsupportedMediaType, http.StatusNotImplemented:
+		http.StatusGone, http.StatusUnsupportedMediaType, http.StatusNotImplemented:
 		return true
 	default:
 		return false
 	}
-}
-
-func isLimit(err error) bool {
-	var l *LimitError
-	return errors.As(err, &l)
 }
 
 // parseReferrers decodes a page of referrers, at most limit of them.
@@ -176,12 +192,9 @@ func parseReferrers(raw []byte, limit int) (*v1.IndexManifest, error) {
 }
 
 // referrersTag reads the index that clients keep under a tag where the registry has
-// no Referrers API.
+// no Referrers API. A tag that is not there is fs.ErrNotExist.
 func (r *repository) referrersTag(ctx context.Context, h v1.Hash) ([]v1.Descriptor, error) {
 	_, raw, err := r.manifest(ctx, referrersTagOf(h))
-	if isAbsent(err) {
-		return nil, nil
-	}
 	if err != nil {
 		return nil, err
 	}

@@ -16,20 +16,15 @@ import (
 const maxRetryAfter = 24 * 60 * 60
 
 // retryable says whether the same request may have a better answer in a moment.
-// Refusals, wrong bytes and passed limits stay what they are.
+// Refusals, wrong bytes and passed limits stay what they are; bytes that were cut short
+// are a broken transport.
 func retryable(err error) bool {
 	var final notRetried
 	if errors.As(err, &final) {
 		return false
 	}
-	var status *StatusError
-	if errors.As(err, &status) {
-		switch status.Status {
-		case http.StatusRequestTimeout, http.StatusTooManyRequests, http.StatusInternalServerError,
-			http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
-			return true
-		}
-		return false
+	if status := statusOf(err); status != nil {
+		return transient(status.Status)
 	}
 	var broken *transportError
 	if !errors.As(err, &broken) || errors.Is(err, ErrTimeout) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
@@ -46,6 +41,33 @@ func retryable(err error) bool {
 		return false
 	}
 	return true
+}
+
+// transient says whether a status is one of a moment. 520 to 527 are those of a proxy in
+// front of the registry that did not reach it.
+func transient(status int) bool {
+	switch status {
+	case http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests, http.StatusInternalServerError,
+		http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+		return true
+	}
+	return status >= 520 && status <= 527
+}
+
+// statusOf is the status that an error is about, of whichever server, or nil.
+func statusOf(err error) *StatusError {
+	var (
+		status    *StatusError
+		elsewhere *elsewhereError
+	)
+	switch {
+	case errors.As(err, &elsewhere):
+		return elsewhere.status
+	case errors.As(err, &status):
+		return status
+	default:
+		return nil
+	}
 }
 
 // retry runs try until it succeeds, fails for good, or the repetitions or the time
@@ -66,8 +88,7 @@ func (r *repository) retry(ctx context.Context, try func() error) error {
 // backoff. It returns err, with what stood in the way, when there is no time left.
 func (r *repository) pause(ctx context.Context, n int, err error) error {
 	wait := r.opt.Backoff << min(n, 4)
-	var status *StatusError
-	if errors.As(err, &status) && status.RetryAfter > 0 {
+	if status := statusOf(err); status != nil && status.RetryAfter > 0 {
 		wait = status.RetryAfter
 	}
 	if end, ok := ctx.Deadline(); ok && time.Until(end) < wait {

@@ -2,6 +2,7 @@ package registry
 
 import (
 	"bytes"
+	"compress/gzip"
 	"context"
 	"errors"
 	"io"
@@ -36,9 +37,14 @@ func status(code int, header ...string) http.HandlerFunc {
 	}
 }
 
+// errAny stands for any error in a table.
+var errAny = errors.New("any error")
+
 func TestRetries(t *testing.T) {
 	s := newServer(t)
 	s.pushIndex(t, "app:1", newIndex(t, ""))
+	raw := s.mustOpen(t, "app:1", options()).RootRaw
+	part := func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(raw[:len(raw)-1]) }
 	for _, tt := range []struct {
 		name     string
 		fail     func(http.ResponseWriter, *http.Request) bool
@@ -52,14 +58,38 @@ func TestRetries(t *testing.T) {
 			w.Header().Set("Content-Length", "1000")
 			_, _ = io.WriteString(w, `{"sch`)
 		}), 2, nil},
+		{"body_cut_and_its_length_too", failFirst(1, part), 2, nil},
+		{"body_cut_with_the_digest_of_the_whole", failFirst(1, func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Docker-Content-Digest", sum(raw).String())
+			part(w, r)
+		}), 2, nil},
+		{"compressed_body_cut", failFirst(1, func(w http.ResponseWriter, _ *http.Request) {
+			var b bytes.Buffer
+			z := gzip.NewWriter(&b)
+			_, _ = z.Write(raw)
+			_ = z.Close()
+			w.Header().Set("Content-Encoding", "gzip")
+			_, _ = w.Write(b.Bytes()[:b.Len()/2])
+		}), 2, nil},
+		{"body_cut_for_ever", failFirst(99, part), 4, io.ErrUnexpectedEOF},
+		{"too_early", failFirst(1, status(425)), 2, nil},
+		{"proxy_without_its_origin", failFirst(1, status(522)), 2, nil},
+		{"first_of_a_proxy", failFirst(1, status(520)), 2, nil},
+		{"last_of_a_proxy", failFirst(1, status(527)), 2, nil},
+		{"insufficient_storage_is_final", failFirst(99, status(507)), 1, errAny},
 		{"too_many_for_ever", failFirst(99, status(429)), 4, ErrRateLimited},
 		{"forbidden_is_final", failFirst(99, status(403)), 1, ErrForbidden},
-		{"teapot_is_final", failFirst(99, status(418)), 1, nil},
+		{"teapot_is_final", failFirst(99, status(418)), 1, errAny},
+		{"web_page_is_final", failFirst(99, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "<html>") }), 1, errAny},
+		{"other_bytes_are_final", failFirst(99, func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Docker-Content-Digest", sum(raw).String())
+			_, _ = w.Write(page(0, 1))
+		}), 1, errAny},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			s.interfere(tt.fail)
 			_, err := s.open(t, "app:1", options())
-			if tt.want != nil && !errors.Is(err, tt.want) || tt.want == nil && err != nil && tt.name != "teapot_is_final" {
+			if (err == nil) != (tt.want == nil) || tt.want != errAny && !errors.Is(err, tt.want) {
 				t.Errorf("err = %v, want %v", err, tt.want)
 			}
 			if got := s.count("/manifests/"); got != tt.requests {

@@ -96,9 +96,9 @@ func (l *login) askToken(ctx context.Context, realm *url.URL, creds *authn.AuthC
 	}
 	defer drain(resp)
 	if resp.StatusCode != http.StatusOK {
-		return "", statusError(req, resp, l.r.secrets)
+		return "", &elsewhereError{token: true, own: !l.anonymous, host: req.URL.Host, status: statusError(req, resp, l.r.secrets)}
 	}
-	body, err := readLimited(resp.Body, maxToken, "maxToken", "a token")
+	body, err := l.r.document(resp, maxToken, "maxToken", "a token")
 	if err != nil {
 		return "", err
 	}
