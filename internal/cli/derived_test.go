@@ -78,8 +78,8 @@ func provenance(uris ...string) testkit.Attestation {
 		dependencies = append(dependencies, map[string]any{"uri": uri})
 	}
 	return testkit.Attestation{PredicateType: testkit.PredicateProvenance, Predicate: map[string]any{
-		"buildDefinition": map[string]any{"resolvedDependencies": dependencies},
-		"runDetails":      map[string]any{},
+		"buildDefinition": map[string]any{"buildType": "https://builder.example/type/1", "resolvedDependencies": dependencies},
+		"runDetails":      map[string]any{"builder": map[string]any{"id": "https://builder.example/1"}},
 	}}
 }
 

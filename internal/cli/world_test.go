@@ -131,8 +131,8 @@ Version: 6.4-4
 			Config: v1.ConfigFile{Created: v1.Time{Time: built}, Config: v1.Config{User: "65532:65532", Labels: labels}},
 			Attestations: []testkit.Attestation{
 				{PredicateType: testkit.PredicateOpenVEX, Predicate: openVEX("not_affected")},
-				{PredicateType: testkit.PredicateSPDX, Predicate: map[string]any{"spdxVersion": "SPDX-2.3", "name": "app", "packages": []any{}}},
-				{PredicateType: testkit.PredicateProvenance, Predicate: map[string]any{"buildDefinition": map[string]any{}, "runDetails": map[string]any{}}},
+				spdxOf("pkg:deb/debian/libc6@2.36-9%2Bdeb12u7?arch=amd64&distro=debian-12", "pkg:deb/debian/libtinfo6@6.4-4?arch=amd64&distro=debian-12"),
+				provenance(),
 			},
 		})
 	}

@@ -97,7 +97,7 @@ func (p *platform) decide(ctx context.Context) {
 	res.Documents = append(res.Documents, rejected...)
 	p.report.Vulnerabilities, p.report.VEX.Documents, p.report.VEX.Hygiene = res.Vulnerabilities, res.Documents, &res.Hygiene
 	for _, w := range res.Warnings {
-		p.warn(report.StageVEX, w)
+		p.saw(report.StageVEX, report.Information, w)
 	}
 	p.ledger(res, image, opt)
 	if len(p.report.VEX.Documents) == 0 {
@@ -117,7 +117,7 @@ func (p *platform) ledger(res vex.Result, image vex.Image, opt vex.Options) {
 	ledger := vex.NewLedger(res, image, opt)
 	ledger.Advisories = (&report.Report{Advisories: p.report.Advisories}).Canonical().Advisories
 	if err := ledger.Write(&b); err != nil {
-		p.warn(report.StageVEX, err.Error())
+		p.saw(report.StageVEX, report.Information, err.Error())
 		return
 	}
 	p.file(report.File{Path: report.FileLedger, MediaType: "application/json", Data: b.Bytes()})
@@ -168,7 +168,7 @@ func (p *platform) explain(vs []report.Vulnerability, docs []vex.Document, image
 		}
 		list, more, err := vex.Explain(v, docs, image, opt)
 		if err != nil {
-			p.warn(report.StageVEX, err.Error())
+			p.saw(report.StageVEX, report.Information, err.Error())
 			return
 		}
 		v.Platform = p.name
@@ -185,7 +185,7 @@ func (p *platform) documents(ctx context.Context) (docs []vex.Document, rejected
 	add := func(source, digest, signer, trust string, d vex.Document, err error) {
 		if err != nil {
 			rejected = append(rejected, vex.Rejected(source, digest, signer, trust, err))
-			p.warn(report.StageVEX, fmt.Sprintf("%s was not used: %v", source, err))
+			p.saw(report.StageVEX, report.Information, fmt.Sprintf("%s was not used: %v", source, err))
 			return
 		}
 		docs = append(docs, d)

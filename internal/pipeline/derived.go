@@ -92,7 +92,7 @@ func (p *platform) findBase(ctx context.Context) {
 		why = append(why, fmt.Sprintf("%s (%s) is not: %v", name.reference, name.source, err))
 	}
 	if p.report.Subject.Base == nil { // no label, and base names an image that it is not built on
-		p.warn(report.StageAttest, "the base image was not found: "+strings.Join(why, "; "))
+		p.saw(report.StageAttest, report.LeftOut, "the base image was not found: "+strings.Join(why, "; "))
 		return
 	}
 	b := *p.report.Subject.Base
@@ -103,7 +103,11 @@ func (p *platform) findBase(ctx context.Context) {
 		b.Reason += strings.Join(why, "; ")
 	}
 	p.setBase(b)
-	p.warn(report.StageAttest, "base image: "+b.Reason)
+	kind := report.Information // its VEX does not count, which hides nothing
+	if p.cfg.Base != "" {
+		kind = report.LeftOut
+	}
+	p.saw(report.StageAttest, kind, "base image: "+b.Reason)
 }
 
 // tryBase accepts an image as the base when its layers are the first of ours.
@@ -159,7 +163,8 @@ func (p *platform) attestBase(ctx context.Context, img *registry.Image, man *reg
 	res, err := attest.Verify(ctx, subject, stores, p.inputs.attestOptions(p.cfg, p.deps))
 	if err != nil {
 		b.Reason += fmt.Sprintf("; its attestations could not be verified: %v", err)
-		p.warn(report.StageAttest, "attestations of the base image: "+err.Error())
+		p.observe(report.Observation{Stage: report.StageAttest, Kind: report.Unread, Family: attest.FamilyVEX,
+			Message: "attestations of the base image: " + err.Error()})
 		return
 	}
 	b.Attestations, b.Verified = len(res.Attestations), len(res.Verified)
@@ -177,7 +182,7 @@ func (p *platform) attestBase(ctx context.Context, img *registry.Image, man *reg
 		p.evidence(e)
 	}
 	for _, w := range res.Warnings {
-		p.warn(report.StageAttest, "base image: "+w)
+		p.saw(report.StageAttest, report.Information, "base image: "+w)
 	}
 	if p.ground.purls == nil {
 		p.ground.purls = p.attestedPURLs(res.Verified)

@@ -60,7 +60,7 @@ func (r *run) document(ctx context.Context, in *inputs) (*Result, error) {
 	p.members(list, nil)
 	p.writeSBOMs(list)
 	if r.want.Vulnerabilities {
-		p.match(ctx, list)
+		p.match(ctx, list, list)
 	} else {
 		p.stage(report.StageVuln, report.Skipped, "not asked for")
 	}

@@ -1,12 +1,15 @@
 package pipeline
 
 import (
-	"errors"
+	"context"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/imagegate/imagegate/internal/report"
 	"github.com/imagegate/imagegate/internal/sbom"
 	"github.com/imagegate/imagegate/internal/sbom/drift"
+	"github.com/imagegate/imagegate/internal/vuln"
 )
 
 // The values of sbom-source.
@@ -15,19 +18,12 @@ const (
 	sbomExtracted = "extracted"
 )
 
-// signedSBOMs decodes the verified bills that can be read. Attestations must be settled.
+// signedSBOMs are the verified bills that can be read.
 func (p *platform) signedSBOMs() []*sbom.SBOM {
 	var out []*sbom.SBOM
-	for _, v := range p.verified {
-		if v.Family() != "sbom" || !drift.Readable(v.PredicateType()) {
-			continue
-		}
-		list, err := drift.Attested(v.Predicate(), v.PredicateType())
-		switch {
-		case err == nil:
-			out = append(out, list)
-		case !errors.Is(err, drift.ErrNotRead):
-			p.warn(report.StageSBOM, fmt.Sprintf("the signed SBOM %s could not be read: %v", v.Digest(), err))
+	for _, b := range p.bills() {
+		if b.err == nil {
+			out = append(out, b.list)
 		}
 	}
 	return out
@@ -48,19 +44,68 @@ func (p *platform) compare() {
 	}
 }
 
+// unlisted tells of packages of the image that the signed bill leaves out, where they
+// weigh: those of the operating system, and those with a finding. Generators differ in
+// what else they list.
+func (p *platform) unlisted() []report.Observation {
+	d := p.report.SBOM.Drift
+	if d == nil {
+		return nil
+	}
+	affected := map[string]bool{}
+	for _, v := range p.report.Vulnerabilities {
+		affected[v.Package.Type+" "+strings.ToLower(v.Package.Name)] = true
+	}
+	var names []string
+	for _, item := range d.Items {
+		if item.Kind == report.DriftFoundOnly && (sbom.OfSystem(item.Type) || affected[item.Type+" "+strings.ToLower(item.Name)]) {
+			names = append(names, item.Name+" "+item.Found)
+		}
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	return []report.Observation{{Stage: report.StageSBOM, Kind: report.FoundNone, Count: len(names),
+		Message: fmt.Sprintf("the signed SBOM does not list %s of the image: %s", count(len(names), "package"), listed(names))}}
+}
+
+// addHidden adds to the matches of a signed bill the findings of what is in the image and
+// not in the bill: a bill that leaves a package out must not take its findings away.
+func (p *platform) addHidden(ctx context.Context, db *vuln.DB, found *sbom.SBOM, m *vuln.Matches) error {
+	all, err := db.Match(ctx, found.Syft(), vuln.MatchOptions{Logger: p.deps.Logger})
+	if err != nil {
+		return err
+	}
+	key := func(v report.Vulnerability) string {
+		return strings.Join([]string{v.ID, v.Package.Type, strings.ToLower(v.Package.Name), v.Package.Version}, "\x00")
+	}
+	listed := map[string]bool{}
+	for _, v := range m.Vulnerabilities {
+		listed[key(v)] = true
+	}
+	for _, v := range all.Vulnerabilities {
+		if !listed[key(v)] {
+			m.Vulnerabilities = append(m.Vulnerabilities, v)
+		}
+	}
+	return nil
+}
+
 // toMatch is the bill whose packages are matched: what was found in the image, or with
-// sbom-source: attested what the vendor signed. It is nil when there is no signed one.
+// sbom-source: attested what the vendor signed. It is nil when no signed one lists a
+// package.
 func (p *platform) toMatch(found *sbom.SBOM) *sbom.SBOM {
 	if p.cfg.SBOMSource != sbomAttested || !p.want.Attestations {
 		return found
 	}
 	<-p.settled
-	bills := p.signedSBOMs()
+	bills := slices.DeleteFunc(p.signedSBOMs(), func(s *sbom.SBOM) bool { return s.Packages() == 0 })
 	if len(bills) == 0 {
 		return nil
 	}
 	if len(bills) > 1 {
-		p.warn(report.StageSBOM, fmt.Sprintf("there are %d signed SBOMs; the first is matched", len(bills)))
+		p.observe(report.Observation{Stage: report.StageSBOM, Kind: report.LeftOut, Count: len(bills) - 1,
+			Message: fmt.Sprintf("there are %d signed SBOMs; the first is matched", len(bills))})
 	}
 	signed := bills[0]
 	if signed.Syft().Artifacts.LinuxDistribution == nil {

@@ -96,7 +96,7 @@ func (p *platform) feedDocuments(ctx context.Context, add func(source, digest, s
 			continue
 		}
 		if len(repos) == 0 {
-			p.warn(report.StageVEX, fmt.Sprintf("the feed %s was not used: it speaks of images of %s, and neither the image nor its base is shown to be one", f.Name(), strings.TrimSuffix(dhiRegistry, "/")))
+			p.saw(report.StageVEX, report.Information, fmt.Sprintf("the feed %s was not used: it speaks of images of %s, and neither the image nor its base is shown to be one", f.Name(), strings.TrimSuffix(dhiRegistry, "/")))
 			continue
 		}
 		files := f.Files(ctx, f.Documents(images, p.findingNames()))
@@ -104,7 +104,7 @@ func (p *platform) feedDocuments(ctx context.Context, add func(source, digest, s
 			p.feedDocument(ctx, f.Name(), file, repos, add)
 		}
 		if len(files) == 0 {
-			p.warn(report.StageVEX, fmt.Sprintf("the feed %s has no document about %s or a package with a finding", f.Name(), strings.Join(repos, ", ")))
+			p.saw(report.StageVEX, report.Information, fmt.Sprintf("the feed %s has no document about %s or a package with a finding", f.Name(), strings.Join(repos, ", ")))
 		}
 	}
 }

@@ -47,6 +47,9 @@ type platform struct {
 	renamed   map[string]string
 	explained []Explained
 
+	billsOnce sync.Once
+	billsRead []bill
+
 	mu     sync.Mutex
 	faults []error
 }
@@ -96,6 +99,8 @@ func (r *run) platform(ctx context.Context, img *registry.Image, want v1.Platfor
 		p.claims()
 	}
 	p.decide(ctx)
+	p.observe(p.substance()...)
+	p.observe(p.unlisted()...)
 	if err := ctx.Err(); errors.Is(err, context.Canceled) {
 		p.faults = append(p.faults, err)
 	}
@@ -186,10 +191,10 @@ func (p *platform) contents(ctx context.Context) {
 	p.found = list
 	chosen := p.toMatch(list)
 	if chosen == nil {
-		p.stage(report.StageVuln, report.Failed, "sbom-source is attested, and no verified SBOM could be read")
+		p.stage(report.StageVuln, report.Failed, "sbom-source is attested, and no verified SBOM that lists a package could be read")
 		return
 	}
-	p.match(ctx, chosen)
+	p.match(ctx, chosen, list)
 }
 
 // pull downloads and verifies the layers; nil when that failed.
@@ -207,7 +212,7 @@ func (p *platform) pull(ctx context.Context) *image.Image {
 		return nil
 	}
 	for _, w := range img.Warnings() {
-		p.warn(report.StagePull, w)
+		p.saw(report.StagePull, report.Information, w)
 	}
 	p.stage(report.StagePull, report.Done, count(len(img.Layers()), "layer")+", "+bytesText(p.report.Subject.Size))
 	return img
@@ -229,7 +234,7 @@ func (p *platform) packages(ctx context.Context, img *image.Image) *sbom.SBOM {
 	p.report.SBOM.Packages, p.report.SBOM.Types, p.report.SBOM.Generator = list.Packages(), list.Types(), list.Generator()
 	p.mu.Unlock()
 	for _, w := range list.Warnings() {
-		p.warn(report.StageSBOM, w)
+		p.saw(report.StageSBOM, report.Information, w)
 	}
 	switch failed := list.Failed(); {
 	case len(failed) > 0:
@@ -269,11 +274,8 @@ func (p *platform) observe(seen ...report.Observation) {
 	p.report.Observations = append(p.report.Observations, seen...)
 }
 
-func (p *platform) warn(stage, message string) {
-	kind := report.Information
-	if stage == report.StageVuln {
-		kind = report.Unread
-	}
+// saw is observe for one thing.
+func (p *platform) saw(stage string, kind report.Kind, message string) {
 	p.observe(report.Observation{Stage: stage, Kind: kind, Message: message})
 }
 

@@ -59,9 +59,10 @@ func Reverify(ctx context.Context, cfg *config.Config, deps Deps, dir fs.FS) ([]
 		p.attestState(one.Result)
 		if !one.Base {
 			p.claims()
+			p.observe(p.substance()...)
 		}
 		for _, w := range one.Result.Warnings {
-			p.warn(report.StageAttest, w)
+			p.saw(report.StageAttest, report.Information, w)
 		}
 		out = append(out, Reverified{Report: p.finish().report, Base: one.Base})
 	}

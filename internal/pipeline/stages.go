@@ -34,7 +34,7 @@ func (p *platform) writeSBOMs(list *sbom.SBOM) {
 	for _, format := range p.cfg.SBOMFormats {
 		var b bytes.Buffer
 		if err := list.Encode(&b, sbom.Format(format)); err != nil {
-			p.warn(report.StageSBOM, fmt.Sprintf("write %s: %v", format, err))
+			p.saw(report.StageSBOM, report.LeftOut, fmt.Sprintf("write %s: %v", format, err))
 			continue
 		}
 		name, mediaType := sbomFile(format)
@@ -95,7 +95,7 @@ func (p *platform) attest(ctx context.Context) {
 	p.verified, p.doubtful = res.Verified, res.Unverified
 	p.mu.Unlock()
 	for _, w := range res.Warnings {
-		p.warn(report.StageAttest, w)
+		p.saw(report.StageAttest, report.Information, w)
 	}
 	p.file(res.Files...)
 	p.evidence(res.Evidence...)
@@ -134,8 +134,9 @@ func (p *platform) attestState(res *attest.Result) {
 	}
 }
 
-// match finds the vulnerabilities of the packages.
-func (p *platform) match(ctx context.Context, list *sbom.SBOM) {
+// match finds the vulnerabilities of the packages of list, and those that list, a signed
+// bill, hides of what was found.
+func (p *platform) match(ctx context.Context, list, found *sbom.SBOM) {
 	db, err := p.db.wait(ctx)
 	if err != nil {
 		p.report.Database = report.Database{State: report.Failed, Reason: err.Error()}
@@ -155,12 +156,18 @@ func (p *platform) match(ctx context.Context, list *sbom.SBOM) {
 		p.fail(report.StageVuln, err)
 		return
 	}
+	if list != found {
+		if err := p.addHidden(ctx, db, found, m); err != nil {
+			p.fail(report.StageVuln, err)
+			return
+		}
+	}
 	p.report.Vulnerabilities = m.Vulnerabilities
 	for _, problem := range m.Problems {
-		p.warn(report.StageVuln, problem)
+		p.saw(report.StageVuln, report.Unread, problem)
 	}
 	for _, note := range m.Notes {
-		p.observe(report.Observation{Stage: report.StageVuln, Kind: report.Information, Message: note})
+		p.saw(report.StageVuln, report.Information, note)
 	}
 	p.stage(report.StageVuln, m.State, m.Reason)
 }

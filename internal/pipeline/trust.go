@@ -99,14 +99,14 @@ func (p *platform) signers(ctx context.Context) attest.Options {
 	root, warning, err := repository.Root(ctx)
 	switch {
 	case err != nil:
-		p.warn(report.StageAttest, "no trusted root could be had: "+err.Error())
+		p.saw(report.StageAttest, report.Unread, "no trusted root is available: "+err.Error())
 	case warning != "":
-		p.warn(report.StageAttest, warning)
+		p.saw(report.StageAttest, report.Information, warning)
 	}
 	if root != nil {
 		opt.Roots = []*trust.Root{root}
 		if !root.Expires.IsZero() && root.Expires.Before(p.deps.Now) {
-			p.warn(report.StageAttest, fmt.Sprintf("the trusted root from %s was to be refreshed by %s", root.Source, root.Expires.UTC().Format(time.DateOnly)))
+			p.saw(report.StageAttest, report.LeftOut, fmt.Sprintf("the trusted root from %s was to be refreshed by %s", root.Source, root.Expires.UTC().Format(time.DateOnly)))
 		}
 	}
 	return opt
@@ -173,7 +173,7 @@ func (p *platform) expected(opt attest.Options) {
 	for _, family := range row.Expect {
 		there := slices.ContainsFunc(p.verified, func(v attest.Verified) bool { return v.Family() == family })
 		if !there && !slices.Contains(p.report.Policy.Require, family) {
-			p.warn(report.StageAttest, fmt.Sprintf("the publisher attaches a %s attestation (trust row %s, %s); no verified one was found", family, row.Match, row.Origin))
+			p.saw(report.StageAttest, report.FoundNone, fmt.Sprintf("the publisher attaches a %s attestation (trust row %s, %s); no verified one was found", family, row.Match, row.Origin))
 		}
 	}
 }

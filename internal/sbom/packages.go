@@ -81,15 +81,16 @@ func installed(p pkg.Package, contained []report.Location) Installed {
 			out.Files = append(out.Files, at)
 		}
 	}
-	if len(out.Files) == 0 && !ofSystem(p.Type) { // the file that declares it is its own
+	if len(out.Files) == 0 && !OfSystem(string(p.Type)) { // the file that declares it is its own
 		out.Files = own
 	}
 	return out
 }
 
-// ofSystem reports whether packages of a type are recorded in one database for all.
-func ofSystem(t pkg.Type) bool {
-	return slices.Contains([]pkg.Type{pkg.DebPkg, pkg.ApkPkg, pkg.RpmPkg, pkg.AlpmPkg, pkg.PortagePkg}, t)
+// OfSystem reports whether packages of a type ("deb", …) are the operating system's: they
+// are recorded in one database for all.
+func OfSystem(t string) bool {
+	return slices.Contains([]pkg.Type{pkg.DebPkg, pkg.ApkPkg, pkg.RpmPkg, pkg.AlpmPkg, pkg.PortagePkg}, pkg.Type(t))
 }
 
 // upstreams is the source package, where the metadata names one.

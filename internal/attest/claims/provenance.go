@@ -25,13 +25,16 @@ type Provenance struct {
 
 var errProvenance = errors.New("not a SLSA provenance")
 
+// ErrNoBuilder is the error of [ReadProvenance] for one that names no builder.
+var ErrNoBuilder = fmt.Errorf("%w: it names no builder", errProvenance)
+
 type material struct {
 	URI    string            `json:"uri"`
 	Digest map[string]string `json:"digest"`
 }
 
 // ReadProvenance reads the provenance in a verified attestation. It is an error when it
-// is none or names no builder.
+// is none, and [ErrNoBuilder] beside what was read when it names no builder.
 func ReadProvenance(v attest.Verified) (Provenance, error) {
 	if !v.OK() || v.Family() != attest.FamilyProvenance {
 		return Provenance{}, fmt.Errorf("%w: predicate type %q", errProvenance, v.PredicateType())
@@ -44,7 +47,7 @@ func ReadProvenance(v attest.Verified) (Provenance, error) {
 		p, err = readV1(v.Predicate())
 	}
 	if err == nil && p.BuilderID == "" {
-		err = fmt.Errorf("%w: it names no builder", errProvenance)
+		err = ErrNoBuilder
 	}
 	return p, err
 }
