@@ -32,7 +32,7 @@ func (a *app) attestations(cmd *cobra.Command, args []string, opt gateOptions) (
 	if err != nil {
 		return nil, err
 	}
-	opt.publish = reports(cmd)
+	opt.publish = cmd.Flags().Changed("report-dir")
 	return cfg, a.gate(cmd.Context(), cfg, pipeline.Want{Attestations: true}, opt)
 }
 

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -27,10 +26,8 @@ func sbomCommand(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			toDir := reports(cmd)
-			if toDir {
-				a.begin(cfg, nil)
-			} else {
+			toDir := cmd.Flags().Changed("report-dir")
+			if !toDir {
 				cfg.SBOMFormats = cfg.SBOMFormats[:1]
 			}
 			return a.sbom(cmd, cfg, toDir)
@@ -56,14 +53,13 @@ func (a *app) sbom(cmd *cobra.Command, cfg *config.Config, toDir bool) error {
 		}
 	}
 	if toDir {
-		return a.end(ending{result: result, publish: true, show: func(bool) error {
-			var errs []error
-			for _, d := range result.Report.SBOM.Documents {
-				_, err := fmt.Fprintf(a.Stdout, "%s\t%s\n", d.Format, joinPath(cfg.ReportDir, d.Path))
-				errs = append(errs, err)
-			}
-			return errors.Join(errs...)
-		}})
+		if _, err := a.publish(cfg, result, nil); err != nil {
+			return err
+		}
+		for _, d := range result.Report.SBOM.Documents {
+			fmt.Fprintf(a.Stdout, "%s\t%s\n", d.Format, joinPath(cfg.ReportDir, d.Path))
+		}
+		return nil
 	}
 	i := slices.IndexFunc(result.Files, func(f report.File) bool { return strings.HasPrefix(f.Path, "sbom.") })
 	if i < 0 {

@@ -38,11 +38,7 @@ func ActionOutputs() string {
 		if o.Internal {
 			continue
 		}
-		unset := ""
-		if o.Unset != "" {
-			unset = " || '" + o.Unset + "'"
-		}
-		fmt.Fprintf(&b, "  %s:\n    description: %s\n    value: ${{ steps.%s.outputs.%s%s }}\n", o.Name, strconv.Quote(o.Help), o.Step, o.Name, unset)
+		fmt.Fprintf(&b, "  %s:\n    description: %s\n    value: ${{ steps.%s.outputs.%s }}\n", o.Name, strconv.Quote(o.Help), o.Step, o.Name)
 	}
 	return b.String()
 }

@@ -35,22 +35,14 @@ type remote struct {
 	ref        string
 }
 
-// checkURL refuses a URL that no feed can have.
-func checkURL(u *url.URL) error {
+func newRemote(u *url.URL, opt Options) (*remote, error) {
 	switch {
 	case u.Host == "":
-		return errors.New("the URL names no host")
+		return nil, errors.New("the URL names no host")
 	case u.Scheme != "https" && (u.Scheme != "http" || !fetch.Loopback(u.Hostname())):
-		return errors.New("not https: nothing protects the feed on its way")
+		return nil, errors.New("not https: nothing protects the feed on its way")
 	case u.Fragment != "":
-		return errors.New("a feed's URL has no fragment")
-	}
-	return nil
-}
-
-func newRemote(u *url.URL, opt Options) (*remote, error) {
-	if err := checkURL(u); err != nil {
-		return nil, err
+		return nil, errors.New("a feed's URL has no fragment")
 	}
 	r := &remote{client: opt.Client, limit: opt.MaxFile, base: u}
 	if !strings.EqualFold(u.Host, hubHost) {

@@ -52,8 +52,6 @@ type platform struct {
 
 	mu     sync.Mutex
 	faults []error
-	// cut says what cut the run short.
-	cut string
 }
 
 // platform judges one platform. The result is never nil; the error is what kept it
@@ -103,7 +101,9 @@ func (r *run) platform(ctx context.Context, img *registry.Image, want v1.Platfor
 	p.decide(ctx)
 	p.observe(p.substance()...)
 	p.observe(p.unlisted()...)
-	p.endOf(ctx)
+	if err := ctx.Err(); errors.Is(err, context.Canceled) {
+		p.faults = append(p.faults, err)
+	}
 	return p.finish(), errors.Join(p.faults...)
 }
 
@@ -135,6 +135,16 @@ func (p *platform) require() []string {
 		return nil
 	}
 	return p.cfg.Require
+}
+
+// finish takes the verdict.
+func (p *platform) finish() *platform {
+	p.judge(p.report)
+	for i := range p.report.Platforms { // its own row, in a run over several
+		p.report.Platforms[i].Result, p.report.Platforms[i].Counts = p.report.Verdict.Result, p.report.Counts
+	}
+	p.report = p.report.Canonical()
+	return p
 }
 
 // contents reads the layers, lists the packages and matches them.
@@ -213,7 +223,7 @@ func (p *platform) packages(ctx context.Context, img *image.Image) *sbom.SBOM {
 	defer p.timings.start(report.StageSBOM, p.name)()
 	p.event(Event{Stage: report.StageSBOM, Platform: p.name})
 	list, err := sbom.Extract(ctx, img.Stereoscope(), p.imageName(), sbom.Options{
-		Tool: p.deps.Tool.Name, Version: p.deps.Tool.Version, Created: p.written(),
+		Tool: p.deps.Tool.Name, Version: p.deps.Tool.Version, Created: p.written(), TempDir: p.deps.TempDir,
 	})
 	if err != nil {
 		p.fail(report.StageSBOM, err)
@@ -223,12 +233,10 @@ func (p *platform) packages(ctx context.Context, img *image.Image) *sbom.SBOM {
 	p.report.Subject.Distro = list.Distro()
 	p.report.SBOM.Packages, p.report.SBOM.Types, p.report.SBOM.Generator = list.Packages(), list.Types(), list.Generator()
 	p.mu.Unlock()
-	for _, w := range list.Warnings() {
-		p.saw(report.StageSBOM, report.Information, w)
-	}
-	switch failed := list.Failed(); {
-	case len(failed) > 0:
-		p.stage(report.StageSBOM, report.Failed, "the list is not complete; these catalogers did not finish: "+strings.Join(failed, ", "))
+	p.observe(list.Observations()...)
+	switch missing := list.Incomplete(); {
+	case len(missing) > 0:
+		p.stage(report.StageSBOM, report.Failed, "the list is not complete: "+strings.Join(missing, "; "))
 	case list.Packages() == 0:
 		p.stage(report.StageSBOM, report.Missing, "no package was found: the image holds no package database and no manifest that is known")
 	default:

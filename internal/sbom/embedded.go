@@ -12,6 +12,8 @@ import (
 	"github.com/anchore/syft/syft/file"
 	"github.com/anchore/syft/syft/pkg"
 	"github.com/package-url/packageurl-go"
+
+	"github.com/imagegate/imagegate/internal/report"
 )
 
 // embeddedGlob is where Docker Hardened Images keep SPDX documents about components
@@ -25,11 +27,11 @@ const dhiType pkg.Type = "dhi"
 // embedded is a cataloger of these documents. It takes only packages of purl type dhi:
 // all others have better evidence elsewhere, and "pkg:docker/dhi/..." is an image. The
 // documents are known to be malformed at times (no document id, duplicate ids, no
-// relationships), so they are read with nothing but the fields used here, and whatever
-// is wrong with one is a warning.
+// relationships), so they are read with nothing but the fields used here. What is wrong
+// with one and costs no package is information.
 type embedded struct {
-	max      int64
-	warnings []string
+	max     int64
+	remarks []remark
 }
 
 var _ pkg.Cataloger = (*embedded)(nil)
@@ -41,7 +43,7 @@ func (*embedded) Name() string { return "dhi-embedded-sbom-cataloger" }
 func (e *embedded) Catalog(ctx context.Context, r file.Resolver) ([]pkg.Package, []artifact.Relationship, error) {
 	at, err := r.FilesByGlob(embeddedGlob)
 	if err != nil {
-		e.warn(embeddedGlob, err)
+		e.remark(embeddedGlob, report.Unread, err)
 		return nil, nil, nil
 	}
 	var out []pkg.Package
@@ -49,17 +51,20 @@ func (e *embedded) Catalog(ctx context.Context, r file.Resolver) ([]pkg.Package,
 		if err := ctx.Err(); err != nil {
 			return nil, nil, err
 		}
-		found, err := e.read(r, l)
-		if err != nil {
-			e.warn(l.RealPath, err)
+		found, odd, err := e.read(r, l)
+		switch {
+		case err != nil:
+			e.remark(l.RealPath, report.Unread, errors.Join(err, odd))
+		case odd != nil:
+			e.remark(l.RealPath, report.Information, odd)
 		}
 		out = append(out, found...)
 	}
 	return out, nil, nil
 }
 
-func (e *embedded) warn(path string, err error) {
-	e.warnings = append(e.warnings, fmt.Sprintf("%s: embedded SBOM: %v", path, err))
+func (e *embedded) remark(path string, kind report.Kind, err error) {
+	e.remarks = append(e.remarks, remark{path, "embedded SBOM: " + reasons(strings.Split(err.Error(), "\n")), kind})
 }
 
 // spdxDocument is what is used of SPDX 2.3 (clauses 6.3, 7.1, 7.2, 7.3 and 7.21).
@@ -77,37 +82,36 @@ type spdxDocument struct {
 	} `json:"packages"`
 }
 
-// read returns the packages of one document. Both results may be set: packages were
-// found, and something is wrong all the same.
-func (e *embedded) read(r file.Resolver, l file.Location) ([]pkg.Package, error) {
+// read returns the packages of one document. All results may be set: packages were
+// found, odd is what is malformed and cost none, and err what may have cost one.
+func (e *embedded) read(r file.Resolver, l file.Location) (out []pkg.Package, odd, err error) {
 	in, err := r.FileContentsByLocation(l)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	defer in.Close()
 	data, err := io.ReadAll(io.LimitReader(in, e.max+1))
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if int64(len(data)) > e.max {
-		return nil, fmt.Errorf("larger than %d bytes (limit MaxEmbedded)", e.max)
+		return nil, nil, fmt.Errorf("larger than %d bytes (limit MaxEmbedded)", e.max)
 	}
 	var doc spdxDocument
 	if err := json.Unmarshal(data, &doc); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if doc.SPDXVersion == "" {
-		return nil, errors.New("not an SPDX document")
+		return nil, nil, errors.New("not an SPDX document")
 	}
-	var wrong []error
+	var quirks, wrong []error
 	if doc.SPDXID != "SPDXRef-DOCUMENT" {
-		wrong = append(wrong, fmt.Errorf("document has SPDXID %q in place of SPDXRef-DOCUMENT", doc.SPDXID))
+		quirks = append(quirks, fmt.Errorf("document has SPDXID %q in place of SPDXRef-DOCUMENT", doc.SPDXID))
 	}
 	ids := map[string]bool{doc.SPDXID: true}
-	var out []pkg.Package
 	for _, p := range doc.Packages {
 		if ids[p.SPDXID] {
-			wrong = append(wrong, fmt.Errorf("SPDXID %q is used twice", p.SPDXID))
+			quirks = append(quirks, fmt.Errorf("SPDXID %q is used twice", p.SPDXID))
 		}
 		ids[p.SPDXID] = true
 		for _, ref := range p.ExternalRefs {
@@ -122,7 +126,7 @@ func (e *embedded) read(r file.Resolver, l file.Location) ([]pkg.Package, error)
 			out = append(out, found)
 		}
 	}
-	return out, errors.Join(wrong...)
+	return out, errors.Join(quirks...), errors.Join(wrong...)
 }
 
 func dhiPackage(locator, version string, l file.Location) (pkg.Package, error) {

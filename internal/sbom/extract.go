@@ -16,7 +16,6 @@ import (
 	"github.com/anchore/syft/syft/artifact"
 	"github.com/anchore/syft/syft/cataloging"
 	"github.com/anchore/syft/syft/cataloging/pkgcataloging"
-	"github.com/anchore/syft/syft/sbom"
 	"github.com/anchore/syft/syft/source"
 	"github.com/anchore/syft/syft/source/stereoscopesource"
 	_ "github.com/glebarez/go-sqlite" // Syft reads RPM databases through the driver "sqlite"; Grype registers this same one
@@ -29,7 +28,7 @@ import (
 // on every machine, and no path.
 //
 // The error is a *[fault.Error] with code Unavailable when the catalogers could not
-// run at all. A single cataloger that panics is left out and named in [SBOM.Failed].
+// run at all. A single cataloger that panics is left out and named in [SBOM.Incomplete].
 // Extract does not close img.
 func Extract(ctx context.Context, img *image.Image, reference string, opt Options) (*SBOM, error) {
 	return extract(ctx, stereoscopesource.New(img, stereoscopesource.ImageConfig{Reference: reference}), opt)
@@ -54,7 +53,9 @@ func extract(ctx context.Context, src source.Source, opt Options, more ...pkgcat
 		if err == nil {
 			sortRelationships(s.Relationships)
 			out.syft = s
-			out.warnings = warnings(s, embedded.warnings, opt.MaxWarnings)
+			if err := out.look(ctx, src, embedded.remarks, opt); err != nil {
+				return nil, err
+			}
 			return out, nil
 		}
 		if cerr := ctx.Err(); cerr != nil {
@@ -69,6 +70,34 @@ func extract(ctx context.Context, src source.Source, opt Options, more ...pkgcat
 		out.failed = append(out.failed, broken...)
 		slices.Sort(out.failed)
 	}
+}
+
+// look compares the image's own package databases with the bill, and sorts what could
+// not be read.
+func (s *SBOM) look(ctx context.Context, src source.Source, more []remark, opt Options) error {
+	const op = "compare the packages with their databases"
+	files, err := src.FileResolver(source.SquashedScope)
+	if err != nil {
+		return fault.New(fault.Internal, op, "", err)
+	}
+	c, err := check(ctx, files, s.syft, opt.TempDir)
+	if err != nil {
+		if ctx.Err() != nil {
+			return timeout(op, err)
+		}
+		return fault.New(fault.Unavailable, op, "", err)
+	}
+	s.broken = c.wrong
+	s.observations = observations(append(more, remarks(s.syft, files, c)...), opt.MaxWarnings)
+	return nil
+}
+
+// unknowns keeps what could not be read of a file of which something else could: a
+// database of which a part was read is as unread as one of which nothing was.
+func unknowns() cataloging.UnknownsConfig {
+	c := cataloging.DefaultUnknownsConfig()
+	c.RemoveWhenPackagesDefined = false
+	return c
 }
 
 // sortRelationships orders what the catalogers found side by side, in whatever order
@@ -125,25 +154,9 @@ func config(opt Options, embedded *embedded, without []string) *syft.CreateSBOMC
 		WithTool(opt.Tool, opt.Version).
 		WithPackagesConfig(p).
 		WithParallelism(parallel).
+		WithUnknownsConfig(unknowns()).
 		WithCatalogers(pkgcataloging.NewAlwaysEnabledCatalogerReference(embedded)).
 		WithCatalogerSelection(cataloging.NewSelectionRequest().WithRemovals(without...))
-}
-
-// warnings merges what Syft could not read with what the cataloger of embedded SBOMs
-// says, sorted, at most limit and a last one that counts the rest.
-func warnings(s *sbom.SBOM, more []string, limit int) []string {
-	out := slices.Clone(more)
-	for at, reasons := range s.Artifacts.Unknowns {
-		for _, r := range reasons {
-			out = append(out, fmt.Sprintf("%s: %s", at.RealPath, strings.TrimSpace(r)))
-		}
-	}
-	slices.Sort(out)
-	out = slices.Compact(out)
-	if n := len(out) - limit; n > 0 {
-		out = append(out[:limit:limit], fmt.Sprintf("and %d more files that could not be read", n))
-	}
-	return out
 }
 
 // scanner is Syft's license scanner, which costs about a second of CPU to build and is

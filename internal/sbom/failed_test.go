@@ -67,8 +67,8 @@ func TestPanickingCatalogerIsLeftOut(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff([]string{"a-cataloger", "b-cataloger"}, s.Failed()); diff != "" {
-		t.Errorf("Failed() (-want +got):\n%s", diff)
+	if diff := cmp.Diff([]string{"a-cataloger did not finish", "b-cataloger did not finish"}, s.Incomplete()); diff != "" {
+		t.Errorf("Incomplete() (-want +got):\n%s", diff)
 	}
 	if got := s.Packages(); got != 1 {
 		t.Errorf("Packages() = %d, want the one of the cataloger that works", got)

@@ -2,8 +2,9 @@
 // list in the three formats that others read.
 //
 // It makes no network request and runs no tool of the host. A file that cannot be
-// parsed costs that file and is named in [SBOM.Warnings]; a cataloger that fails
-// costs what it would have found and is named in [SBOM.Failed]. What it writes is
+// parsed costs that file and is told by [SBOM.Observations]; a cataloger that fails, or a
+// package database of the operating system that is not read to its end, costs the
+// completeness of the list and is told by [SBOM.Incomplete]. What it writes is
 // deterministic: equal images and equal [Options] give equal bytes.
 //
 // It knows nothing of vulnerabilities, and it does not judge: an image in which nothing
@@ -14,6 +15,7 @@ package sbom
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"time"
 
@@ -35,9 +37,12 @@ type Options struct {
 	Parallel int
 	// MaxEmbedded is the largest SBOM read inside the image, in bytes. 0 means 64 MiB.
 	MaxEmbedded int64
-	// MaxWarnings bounds the list of warnings; one more says how many there are. 0
-	// means 100.
+	// MaxWarnings bounds the files that are each named as unread; one more observation
+	// says how many there are. 0 means 100.
 	MaxWarnings int
+	// TempDir is where databases are copied to while they are read. "" means the
+	// system's directory for temporary files.
+	TempDir string
 }
 
 func (o Options) withDefaults() Options {
@@ -57,8 +62,9 @@ type SBOM struct {
 	syft      *sbom.SBOM
 	created   time.Time
 	generator string
-	warnings  []string
-	failed    []string
+	// failed are catalogers, and broken databases with the reason.
+	failed, broken []string
+	observations   []report.Observation
 }
 
 // Syft returns the bill in the form that Grype matches. It is shared, not copied.
@@ -118,10 +124,21 @@ func (s *SBOM) family() []string {
 // Generator names what found the packages, such as "syft v1.54.1".
 func (s *SBOM) Generator() string { return s.generator }
 
-// Warnings are files that could not be read as what they seem to be, sorted. They quote
-// text of the image.
-func (s *SBOM) Warnings() []string { return slices.Clone(s.warnings) }
+// Observations tell which files could not be read as what they seem to be, and which
+// hold no package. They quote text of the image. A decoded bill has none.
+func (s *SBOM) Observations() []report.Observation { return slices.Clone(s.observations) }
 
-// Failed names the catalogers that could not run to their end. What they would have
-// found is missing, so an SBOM with any is not complete.
-func (s *SBOM) Failed() []string { return slices.Clone(s.failed) }
+// Incomplete says why the list is not complete, sorted; nil when it is. Each reason is
+// about one cataloger that did not run to its end, or one database of the operating
+// system's packages, at the root of the image, that was not read to its end.
+func (s *SBOM) Incomplete() []string {
+	var out []string
+	for _, name := range s.failed {
+		out = append(out, name+" did not finish")
+	}
+	const most = 20
+	if n := len(s.broken) - most; n > 0 {
+		return append(append(out, s.broken[:most]...), fmt.Sprintf("and %d more package databases", n))
+	}
+	return append(out, s.broken...)
+}
