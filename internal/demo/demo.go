@@ -39,7 +39,8 @@ const (
 
 // Options configure the demo.
 type Options struct {
-	// Dir is where the database archive and the public key are written; it must exist.
+	// Dir is where the database archive, the advisories and the public key are written; it
+	// must exist.
 	// "" means a temporary directory that Close removes.
 	Dir string
 
@@ -70,6 +71,9 @@ type Demo struct {
 	KeyFile string
 	// DBArchive is the Grype database, packed as Anchore's are.
 	DBArchive string
+	// Advisories are the vendor's records of its own components, which the database does
+	// not speak of.
+	Advisories string
 	// Created is when the image claims to be built.
 	Created time.Time
 	// Image is what was pushed, and Registry where to.
@@ -117,6 +121,10 @@ func (d *Demo) start(ctx context.Context, opt Options) error {
 		return err
 	}
 	opt.Log.Info("vulnerability database written", "path", d.DBArchive)
+	d.Advisories = filepath.Join(opt.Dir, "advisories.json")
+	if err := writeAdvisory(d.Advisories); err != nil {
+		return err
+	}
 
 	img, err := image(key, d.Created)
 	if err != nil {
