@@ -26,6 +26,7 @@ func Outputs() []Output {
 		{Name: "negligible", Step: "gate", Help: "Open findings of severity negligible"},
 		{Name: "unknown", Step: "gate", Help: "Open findings that nobody rated"},
 		{Name: "suppressed", Step: "gate", Help: "Findings that VEX suppressed"},
+		{Name: "unjudged", Step: "gate", Help: "Packages that no source of vulnerabilities can judge"},
 		{Name: "verified", Step: "gate", Help: "Predicate types with a verified attestation (with platforms: all, on every platform), separated by commas"},
 		{Name: "score", Step: "gate", Help: "Scorecard of the hardening checks, such as 11/12; empty when none ran"},
 		{Name: "checks-passed", Step: "gate", Help: "Hardening checks that passed"},

@@ -19,11 +19,14 @@ type routed struct {
 	// rest are judged by the database; those of Docker's name space that are not shown to
 	// be Docker's under the distribution's name.
 	rest *sbom.SBOM
-	// doubted are those of vendor that nothing shows to be Docker's or not, under the
-	// distribution's name: its data are asked about them besides. Nil when there are none.
+	// doubted are those of vendor that nothing shows to be Docker's or not and that an
+	// advisory names, under the distribution's name: its data are asked about them besides.
+	// Nil when there are none. Those that no advisory names are in rest as well, because
+	// only the distribution's data can judge them if they are the distribution's.
 	doubted *sbom.SBOM
-	// renamed counts those of rest, unshown those of vendor.
-	renamed, unshown int
+	// renamed counts those of rest that are shown to be somebody else's, unshown those of
+	// vendor that nothing shows to be Docker's, twice those that are in rest as well.
+	renamed, unshown, twice int
 }
 
 // route decides who judges each package. Components (pkg:dhi) are Docker's wherever they
@@ -31,7 +34,7 @@ type routed struct {
 // to be: by the base's bill or its layers in a derived image, by the verified bill of
 // the image itself in an official one. A bill of materials alone may have neither: with
 // base-sbom that tells, without it the package is judged by both, and the report warns.
-func (p *platform) route(list *sbom.SBOM) routed {
+func (p *platform) route(list *sbom.SBOM, feed *advisory.Feed) routed {
 	distro := list.Distro()
 	kept, doubted := map[string]string{}, map[string]string{} // ID to package URL
 	out := routed{}
@@ -60,8 +63,12 @@ func (p *platform) route(list *sbom.SBOM) routed {
 			case originUntold:
 				out.unshown++
 				out.vendor = append(out.vendor, in.Package)
-				if known {
+				switch {
+				case known && feed.Names(in.Package, distro):
 					doubted[in.ID] = up.PURL
+				case known:
+					kept[in.ID] = up.PURL
+					out.twice++
 				}
 				continue
 			}
@@ -130,7 +137,7 @@ func (p *platform) advised(ctx context.Context, db *vuln.DB, list *sbom.SBOM) (*
 	case <-ctx.Done():
 		return nil, fmt.Errorf("match packages with advisories: %w", context.Cause(ctx))
 	}
-	to := p.route(list)
+	to := p.route(list, feed)
 	m := &vuln.Matches{State: report.Missing}
 	if to.rest.Packages() > 0 {
 		var err error
@@ -145,16 +152,18 @@ func (p *platform) advised(ctx context.Context, db *vuln.DB, list *sbom.SBOM) (*
 		}
 		// The advisories judge these; a database that does not know them fails nothing.
 		m.Vulnerabilities = append(m.Vulnerabilities, more.Vulnerabilities...)
-		m.Notes = append(append(m.Notes, more.Problems...), more.Notes...)
+		m.Observations = append(m.Observations, more.Observations...)
 	}
 	found := feed.Match(to.vendor, list.Distro())
 	if err := db.Enrich(found.Vulnerabilities); err != nil {
-		m.Problems = append(m.Problems, fmt.Sprintf("some details of the advisories' findings could not be read: %v", err))
+		m.See(report.Unread, 0, fmt.Sprintf("some details of the advisories' findings could not be read: %v", err))
 	}
 	p.observe(p.inputs.advisories.seen...)
 	p.adviseSources(m, feed)
 	m.Vulnerabilities = append(m.Vulnerabilities, found.Vulnerabilities...)
-	m.Problems = append(m.Problems, found.Problems...)
+	for _, problem := range found.Problems {
+		m.See(report.Unread, 0, problem)
+	}
 	p.adviseNotes(m, feed, to, found)
 	return m, nil
 }
@@ -162,19 +171,19 @@ func (p *platform) advised(ctx context.Context, db *vuln.DB, list *sbom.SBOM) (*
 // adviseNotes sums up who judged what, and sets the state of both together.
 func (p *platform) adviseNotes(m *vuln.Matches, feed *advisory.Feed, to routed, found advisory.Result) {
 	if alone := found.Packages - to.unshown; alone > 0 {
-		m.Notes = append(m.Notes, fmt.Sprintf("%s judged by Docker's advisories alone (%s, %d withdrawn); no other feed was asked about them",
+		m.See(report.Information, alone, fmt.Sprintf("%s judged by Docker's advisories alone (%s, %d withdrawn); no other feed was asked about them",
 			count(alone, "package"), count(feed.Records(), "record"), feed.Withdrawn()))
 	}
 	if to.renamed > 0 {
-		m.Notes = append(m.Notes, fmt.Sprintf("%s named as Docker's not shown to be: judged by the distribution's data, and no VEX of Docker's is about them",
+		m.See(report.Information, to.renamed, fmt.Sprintf("%s named as Docker's not shown to be: judged by the distribution's data, and no VEX of Docker's is about them",
 			count(to.renamed, "package")))
 	}
 	if to.unshown > 0 {
-		m.Problems = append(m.Problems, fmt.Sprintf("%s named as Docker's, and nothing shows whether they are: judged by its advisories, and by the distribution's data besides; give base-sbom to tell them from what was added on top",
+		m.See(report.Unread, to.unshown, fmt.Sprintf("%s named as Docker's, and nothing shows whether they are: judged by its advisories, and by the distribution's data besides; give base-sbom to tell them from what was added on top",
 			count(to.unshown, "package")))
 	}
 	if unread := feed.Unread(); len(unread) > 0 {
-		m.Problems = append(m.Problems, "what the advisories say of ecosystems that are not known decides nothing: "+listed(unread))
+		m.See(report.Unread, len(unread), "what the advisories say of ecosystems that are not known decides nothing: "+listed(unread))
 	}
 	switch {
 	case found.Undecided > 0 && m.State != report.Failed:
@@ -183,6 +192,6 @@ func (p *platform) adviseNotes(m *vuln.Matches, feed *advisory.Feed, to routed, 
 		m.State = report.Done
 	}
 	if m.State == report.Done {
-		m.Reason = fmt.Sprintf("%s in %s", count(len(m.Vulnerabilities), "finding"), count(m.Packages+found.Packages, "package"))
+		m.Reason = fmt.Sprintf("%s in %s", count(len(m.Vulnerabilities), "finding"), count(m.Packages+found.Packages-to.twice, "package"))
 	}
 }

@@ -148,10 +148,10 @@ func (p *platform) adviseSources(m *vuln.Matches, f *advisory.Feed) {
 			Name: s.Name, Digest: s.Digest, Commit: s.Commit, Records: s.Records, Signed: s.Signed, Signers: append([]string{}, s.Signers...),
 		})
 		if s.Signed > 0 {
-			m.Notes = append(m.Notes, fmt.Sprintf("%d of %s in %s signed by %s", s.Signed, count(s.Records, "advisory record"), name, strings.Join(s.Signers, ", ")))
+			m.See(report.Information, 0, fmt.Sprintf("%d of %s in %s signed by %s", s.Signed, count(s.Records, "advisory record"), name, strings.Join(s.Signers, ", ")))
 		}
 		if rest := s.Records - s.Signed; rest > 0 {
-			m.Notes = append(m.Notes, fmt.Sprintf("%s in %s taken on your word: no signature lies beside them", count(rest, "advisory record"), name))
+			m.See(report.Information, 0, fmt.Sprintf("%s in %s taken on your word: no signature lies beside them", count(rest, "advisory record"), name))
 		}
 	}
 }

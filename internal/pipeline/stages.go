@@ -162,13 +162,10 @@ func (p *platform) match(ctx context.Context, list, found *sbom.SBOM) {
 			return
 		}
 	}
-	p.report.Vulnerabilities = m.Vulnerabilities
-	for _, problem := range m.Problems {
-		p.saw(report.StageVuln, report.Unread, problem)
-	}
-	for _, note := range m.Notes {
-		p.saw(report.StageVuln, report.Information, note)
-	}
+	p.mu.Lock()
+	p.report.Vulnerabilities, p.report.SBOM.Unjudged = m.Vulnerabilities, m.Unjudged
+	p.mu.Unlock()
+	p.observe(m.Observations...)
 	p.stage(report.StageVuln, m.State, m.Reason)
 }
 

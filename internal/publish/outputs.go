@@ -49,6 +49,7 @@ func Outputs(r *report.Report) []Output {
 		n("negligible", r.Counts.Negligible),
 		n("unknown", r.Counts.Unknown),
 		n("suppressed", r.Counts.Suppressed),
+		n("unjudged", r.SBOM.Unjudged),
 		{Name: "verified", Value: tame(strings.Join(verified(r), ","))},
 		checks("score", r, func() string { return r.Score.Card }),
 		checks("checks-passed", r, func() string { return strconv.Itoa(r.Compliance.Passed) }),

@@ -65,7 +65,7 @@ func sample() *report.Report {
 		Subject: report.Subject{Repository: "dhi.io/python", Digest: "sha256:22", Platform: "linux/amd64"},
 		Stages:  []report.Stage{{Name: report.StageVuln, State: report.Done}},
 		Counts:  report.Counts{Critical: 1, High: 2, Medium: 3, Low: 4, Negligible: 5, Unknown: 6, Suppressed: 7},
-		SBOM:    report.SBOM{Documents: []report.SBOMDocument{{Format: "syft-json", Path: "sbom/python.syft.json"}}},
+		SBOM:    report.SBOM{Unjudged: 8, Documents: []report.SBOMDocument{{Format: "syft-json", Path: "sbom/python.syft.json"}}},
 		Score:   &report.Score{Card: "11/12", Passed: 11, Total: 12}, Compliance: &report.Compliance{Passed: 28, Failed: 2},
 		Attestations: []report.Attestation{
 			{PredicateType: "https://openvex.dev/ns/v0.2.0", State: report.Verified},
@@ -115,7 +115,7 @@ func TestPublish(t *testing.T) {
 	}
 	want := map[string]string{
 		"verdict": "fail", "reason": "two findings", "image-ref": "dhi.io/python@sha256:22", "digest": "sha256:22",
-		"critical": "1", "high": "2", "medium": "3", "low": "4", "negligible": "5", "unknown": "6", "suppressed": "7",
+		"critical": "1", "high": "2", "medium": "3", "low": "4", "negligible": "5", "unknown": "6", "suppressed": "7", "unjudged": "8",
 		"score": "11/12", "checks-passed": "28", "checks-failed": "2",
 		"verified":   "https://openvex.dev/ns/v0.2.0,https://slsa.dev/provenance/v1",
 		"report-dir": dir, "json": filepath.Join(dir, "report.json"), "sarif": filepath.Join(dir, "results.sarif"),

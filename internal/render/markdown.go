@@ -157,6 +157,9 @@ func mdFacts(r *report.Report) string {
 	if r.SBOM.Packages > 0 || looked(r, report.StageSBOM) {
 		facts = append(facts, plural(r.SBOM.Packages, "package"))
 	}
+	if n := r.SBOM.Unjudged; n > 0 {
+		facts = append(facts, plural(n, "package")+" not judged by any source of vulnerabilities")
+	}
 	if d := day(r.Database.Built); d != "" {
 		facts = append(facts, "vulnerability database of "+d)
 	}

@@ -84,7 +84,7 @@ func sample() *report.Report {
 			{Name: report.StageHarden, State: report.Skipped, Reason: "no Dockerfile was named", Hint: "set dockerfile"},
 		},
 		SBOM: report.SBOM{
-			Packages: 42, Types: []report.PackageCount{{Type: "deb", Packages: 41}, {Type: "npm", Packages: 1}},
+			Packages: 42, Unjudged: 2, Types: []report.PackageCount{{Type: "deb", Packages: 41}, {Type: "npm", Packages: 1}},
 			Documents: []report.SBOMDocument{
 				{Format: "syft-json", Path: "sbom.syft.json", Digest: "sha256:7777", Size: 10},
 				{Format: "spdx-json", Path: "sbom.spdx.json", Digest: "sha256:8888", Size: 11},
@@ -162,6 +162,7 @@ func passing() *report.Report {
 	r.Vulnerabilities = r.Vulnerabilities[5:]
 	r.Counts = report.CountVulnerabilities(r.Vulnerabilities)
 	r.Policy.Require = []string{"vex"}
+	r.SBOM.Unjudged = 0 // and no word of it
 	r.Verdict = report.Verdict{Result: report.Pass, Reasons: []string{"No open finding at or above high has a fix."}}
 	return r
 }

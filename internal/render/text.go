@@ -156,6 +156,9 @@ func (t texter) numbers() section {
 	if t.r.SBOM.Packages > 0 || looked(t.r, report.StageSBOM) {
 		head += t.line(0, 12, bold, "Packages", fmt.Sprint(t.r.SBOM.Packages))
 	}
+	if n := t.r.SBOM.Unjudged; n > 0 {
+		head += t.line(0, 12, bold, "Not judged", plural(n, "package")+" that no source of vulnerabilities can judge")
+	}
 	if d := driftText(t.r); d != "" {
 		head += t.line(0, 12, bold, "Signed SBOM", d)
 	}

@@ -191,6 +191,7 @@ func combineSBOMs(in []*Report) SBOM {
 	types := map[string]int{}
 	for _, r := range in {
 		c.Packages += r.SBOM.Packages
+		c.Unjudged += r.SBOM.Unjudged
 		if c.Generator == "" {
 			c.Generator = r.SBOM.Generator
 		}

@@ -20,7 +20,7 @@ func platformReport(platform string, result report.Result) *report.Report {
 			Created: ptr(at("2026-11-01T00:00:00Z")), Layers: []report.Layer{{Digest: "sha256:l"}},
 		},
 		Stages: []report.Stage{{Name: report.StagePull, State: report.Done}},
-		SBOM:   report.SBOM{Packages: 2, Types: []report.PackageCount{{Type: "deb", Packages: 2}}},
+		SBOM:   report.SBOM{Packages: 2, Unjudged: 1, Types: []report.PackageCount{{Type: "deb", Packages: 2}}},
 		Vulnerabilities: []report.Vulnerability{
 			{ID: "CVE-1", Severity: report.High, Decision: report.Decision{Status: report.Open}},
 			{ID: "CVE-2", Severity: report.Low, Decision: report.Decision{Status: report.Suppressed}},
@@ -71,7 +71,7 @@ func TestCombine(t *testing.T) {
 	if got, want := r.Counts.Open()+r.Counts.Suppressed, len(r.Vulnerabilities); got != want {
 		t.Errorf("counts sum to %d, rows are %d", got, want)
 	}
-	if diff := cmp.Diff([]report.PackageCount{{Type: "deb", Packages: 4}}, r.SBOM.Types); diff != "" || r.SBOM.Packages != 4 {
+	if diff := cmp.Diff([]report.PackageCount{{Type: "deb", Packages: 4}}, r.SBOM.Types); diff != "" || r.SBOM.Packages != 4 || r.SBOM.Unjudged != 2 {
 		t.Errorf("packages = %d, types (-want +got):\n%s", r.SBOM.Packages, diff)
 	}
 	if r.Database.State != report.Failed {

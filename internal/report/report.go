@@ -177,7 +177,9 @@ type Stage struct {
 // SBOM sums up the extracted software bill of materials.
 type SBOM struct {
 	// Packages is the number of packages found in all platforms.
-	Packages  int              `json:"packages"`
+	Packages int `json:"packages"`
+	// Unjudged are packages that no source of vulnerabilities can judge.
+	Unjudged  int              `json:"unjudged"`
 	Types     []PackageCount   `json:"types"`
 	Generator string           `json:"generator,omitempty"`
 	Documents []SBOMDocument   `json:"documents"`

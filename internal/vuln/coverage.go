@@ -7,6 +7,7 @@ import (
 
 	"github.com/anchore/grype/grype/distro"
 	"github.com/anchore/grype/grype/vulnerability"
+	syftpkg "github.com/anchore/syft/syft/pkg"
 
 	v6 "github.com/anchore/grype/grype/db/v6"
 )
@@ -23,13 +24,7 @@ type coverage struct {
 // cases, when a release is clean and when there is no record of it; and where it has
 // other releases of the same major version (Alpine 3.18 for 3.20) it compares with those.
 func (d *DB) cover(dist *distro.Distro, now time.Time) (coverage, error) {
-	spec := v6.OSSpecifier{
-		Name:             dist.Name(),
-		MajorVersion:     dist.MajorVersion(),
-		MinorVersion:     dist.MinorVersion(),
-		RemainingVersion: dist.RemainingVersion(),
-		LabelVersion:     dist.LabelVersion(),
-	}
+	spec := *specifiers(dist)[0]
 	used, err := d.reader.GetOperatingSystems(spec)
 	if err != nil && !errors.Is(err, v6.ErrMissingOSIdentification) {
 		return coverage{}, err
@@ -66,6 +61,34 @@ func (d *DB) cover(dist *distro.Distro, now time.Time) (coverage, error) {
 		}
 	}
 	return c, nil
+}
+
+// specifiers is how the database is asked for a release.
+func specifiers(d *distro.Distro) v6.OSSpecifiers {
+	return v6.OSSpecifiers{{
+		Name:             d.Name(),
+		MajorVersion:     d.MajorVersion(),
+		MinorVersion:     d.MinorVersion(),
+		RemainingVersion: d.RemainingVersion(),
+		LabelVersion:     d.LabelVersion(),
+	}}
+}
+
+// otherTypes returns the types of packages that the database's records of a release are
+// about, nil when some are about t, or none says its type.
+func (d *DB) otherTypes(dist *distro.Distro, t syftpkg.Type) (other []string, err error) {
+	for _, o := range append([]syftpkg.Type{t}, osTypes...) {
+		has, err := d.hasPackages(&v6.PackageSpecifier{Ecosystem: string(o)}, specifiers(dist))
+		switch {
+		case err != nil:
+			return nil, err
+		case has && o == t:
+			return nil, nil
+		case has:
+			other = append(other, string(o))
+		}
+	}
+	return other, nil
 }
 
 // wholeMajor keeps the rows that stand for every minor release of their major version,

@@ -13,6 +13,8 @@ import (
 	"github.com/anchore/go-logger"
 	"github.com/anchore/grype/grype"
 	"gorm.io/gorm"
+
+	"github.com/imagegate/imagegate/internal/report"
 )
 
 // logs is what Grype writes to. Grype has one logger for the whole process, so its
@@ -115,24 +117,25 @@ func (l *listener) lacks(text string) {
 	}
 }
 
-// problems returns at most limit lines in the order in which they came; the last one
-// says how many more there are.
-func (l *listener) problems(limit int) []string {
+// problems returns at most limit observations in the order in which the messages came; the
+// last one says how many more there are.
+func (l *listener) problems(limit int) []report.Observation {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	var out []string
+	var out []report.Observation
 	for i, t := range l.order {
-		if i == limit {
-			return append(out, fmt.Sprintf("%d more problems", len(l.order)-limit))
-		}
-		text := t.text
+		o := report.Observation{Stage: report.StageVuln, Kind: report.Unread, Count: t.packages, Message: t.text}
 		switch {
+		case i == limit:
+			o.Count = len(l.order) - limit
+			o.Message = count(o.Count, "more problem")
+			return append(out, o)
 		case t.first != "" && t.packages > 1:
-			text = fmt.Sprintf("%s and %s: %s", t.first, count(t.packages-1, "more package"), text)
+			o.Message = fmt.Sprintf("%s and %s: %s", t.first, count(t.packages-1, "more package"), t.text)
 		case t.first != "":
-			text = t.first + ": " + text
+			o.Message = t.first + ": " + t.text
 		}
-		out = append(out, text)
+		out = append(out, o)
 	}
 	return out
 }

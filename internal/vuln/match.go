@@ -18,7 +18,8 @@ import (
 
 // MatchOptions are for one call of [DB.Match]. The zero value works.
 type MatchOptions struct {
-	// MaxLines bounds Problems and Notes, each. 0 means 50; the rest is counted.
+	// MaxLines bounds the problems, and the matches taken back, that are told one by one.
+	// 0 means 50; the rest is counted.
 	MaxLines int
 
 	// Logger is told of problems as they come. Nil means nobody.
@@ -40,15 +41,18 @@ type Matches struct {
 	State  report.State
 	Reason string
 
-	// Problems are sentences; each means that a finding may be missing or wrong.
-	Problems []string
+	// Observations say what the findings do not: what could not be looked up, so that a
+	// finding may be missing, what was left out, and why matches were taken back.
+	Observations []report.Observation
 
-	// Notes explain what was left out on purpose.
-	Notes []string
-
-	// Packages were looked up. Unmatched of them belong to a distribution release of
-	// which the database has no records, or none that is known.
+	// Packages were looked up. Unmatched of them leave the search without a result: they
+	// belong to a release of a distribution, or are of a type, of which the database has no
+	// records.
 	Packages, Unmatched int
+
+	// Unjudged are all packages that no source can judge: Unmatched, packages of another
+	// system inside the image, those whose identity is in doubt, and Docker's (pkg:dhi/…).
+	Unjudged int
 
 	// Excluded are packages that no public feed speaks of (pkg:dhi/…), and those that
 	// are matched as part of a package of the operating system.
@@ -83,8 +87,8 @@ func (d *DB) Match(ctx context.Context, s *sbom.SBOM, opt MatchOptions) (*Matche
 		return nil, ended(op, err)
 	}
 	defer stop()
-	out := &Matches{Packages: len(in.list), Excluded: in.dhi + in.owned}
-	gaps, err := d.gaps(in, opt.matchers, out)
+	out := &Matches{}
+	list, err := d.lookUp(&in, opt.matchers, out)
 	if err != nil {
 		return nil, fault.New(fault.Unavailable, op, "remove the database from the cache directory and run again", err)
 	}
@@ -95,7 +99,7 @@ func (d *DB) Match(ctx context.Context, s *sbom.SBOM, opt MatchOptions) (*Matche
 		IgnoreRules:                kernelHeaders(),
 		IncludeMatcherSuppressions: true,
 	}
-	found, ignored, err := finder.FindMatchesContext(ctx, in.list, pkg.Context{Distro: in.distro})
+	found, ignored, err := finder.FindMatchesContext(ctx, list, pkg.Context{Distro: in.distro})
 	switch {
 	case ctx.Err() != nil: // Grype logs this too, and returns what it had
 		return nil, ended(op, ctx.Err())
@@ -106,10 +110,31 @@ func (d *DB) Match(ctx context.Context, s *sbom.SBOM, opt MatchOptions) (*Matche
 		heard.problem(fmt.Sprintf("some details of findings could not be read: %v", err))
 	}
 	out.Ignored = len(ignored)
-	out.Notes = append(append(in.notes(), heard.absent...), ignoredNotes(ignored, opt.MaxLines)...)
-	out.Problems = append(gaps, heard.problems(opt.MaxLines)...)
-	out.conclude(len(w.failed))
+	out.Observations = append(out.Observations, heard.problems(opt.MaxLines)...)
+	for _, text := range append(heard.absent, ignoredNotes(ignored, opt.MaxLines)...) {
+		out.See(report.Information, 0, text)
+	}
+	out.conclude(len(w.failed), heard)
 	return out, nil
+}
+
+// lookUp returns the packages to look up, and says in out which of them cannot be judged.
+func (d *DB) lookUp(in *packages, matchers []match.Matcher, out *Matches) ([]pkg.Package, error) {
+	g := d.newGapFinder(*in, matchers)
+	if err := in.leaveOwned(g.knows); err != nil {
+		return nil, err
+	}
+	list := pkg.FromPtrs(in.all)
+	if err := g.count(list, out); err != nil {
+		return nil, err
+	}
+	in.disputed = slices.DeleteFunc(in.disputed, func(p *pkg.Package) bool { // and not counted twice
+		known, err := g.at(p)
+		return known != nil && err == nil
+	})
+	out.tell(*in)
+	out.Packages, out.Excluded = len(list), len(in.dhi)+in.owned
+	return list, nil
 }
 
 // ended is the error of a run that was interrupted or had no time left.
@@ -144,16 +169,16 @@ func (d *DB) findings(found *match.Matches, out *Matches) error {
 }
 
 // conclude sets the state. A search with holes is not a search that found nothing.
-func (m *Matches) conclude(failed int) {
+func (m *Matches) conclude(failed int, heard *listener) {
 	switch {
 	case m.Packages == 0 && m.Excluded == 0:
 		m.State, m.Reason = report.Missing, "no packages to look up"
 	case m.Packages == 0:
 		m.State, m.Reason = report.Missing, "no packages that the database could speak of"
 	case m.Unmatched > 0:
-		m.State, m.Reason = report.Failed, m.Problems[0]
+		m.State = report.Failed
 	case failed > 0:
-		m.State, m.Reason = report.Failed, fmt.Sprintf("the search did not finish for %s: %s", count(failed, "package"), m.Problems[0])
+		m.State, m.Reason = report.Failed, fmt.Sprintf("the search did not finish for %s: %s", count(failed, "package"), heard.problems(1)[0].Message)
 	default:
 		m.State = report.Done
 		m.Reason = fmt.Sprintf("%s in %s", count(len(m.Vulnerabilities), "finding"), count(m.Packages, "package"))

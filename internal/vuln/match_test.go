@@ -7,7 +7,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/anchore/syft/syft/artifact"
 	"github.com/anchore/syft/syft/linux"
 	"github.com/anchore/syft/syft/pkg"
 	"github.com/google/go-cmp/cmp"
@@ -26,6 +25,17 @@ func found(m *vuln.Matches) []string {
 	return out
 }
 
+// told are the messages of one kind.
+func told(m *vuln.Matches, kind report.Kind) []string {
+	var out []string
+	for _, o := range m.Observations {
+		if o.Kind == kind && o.Stage == report.StageVuln {
+			out = append(out, o.Message)
+		}
+	}
+	return out
+}
+
 func TestMatch(t *testing.T) {
 	db := openDB(t, records())
 	for _, tt := range []struct {
@@ -34,7 +44,7 @@ func TestMatch(t *testing.T) {
 		packages  []pkg.Package
 		want      []string
 		state     report.State
-		problem   string // in Problems[0] and Reason; "" wants no problem
+		problem   string // in the first that is unread and, of a failed state, Reason; "" wants none
 		unmatched int
 		ignored   int
 	}{
@@ -128,18 +138,18 @@ func TestMatch(t *testing.T) {
 			if m.State != tt.state || m.Reason == "" {
 				t.Errorf("state %s (%s), want %s with a reason", m.State, m.Reason, tt.state)
 			}
-			if m.Packages != len(tt.packages) || m.Unmatched != tt.unmatched || m.Ignored != tt.ignored || m.Excluded != 0 {
-				t.Errorf("packages %d, unmatched %d, ignored %d, excluded %d; want %d, %d, %d, 0",
-					m.Packages, m.Unmatched, m.Ignored, m.Excluded, len(tt.packages), tt.unmatched, tt.ignored)
+			if m.Packages != len(tt.packages) || m.Unmatched != tt.unmatched || m.Unjudged != tt.unmatched || m.Ignored != tt.ignored || m.Excluded != 0 {
+				t.Errorf("packages %d, unmatched %d, unjudged %d, ignored %d, excluded %d; want %d, %d, %[7]d, %d, 0",
+					m.Packages, m.Unmatched, m.Unjudged, m.Ignored, m.Excluded, len(tt.packages), tt.unmatched, tt.ignored)
 			}
-			if tt.ignored > 0 && len(m.Notes) != tt.ignored {
-				t.Errorf("notes %q do not explain what was ignored", m.Notes)
+			if notes := told(m, report.Information); tt.ignored > 0 && len(notes) != tt.ignored {
+				t.Errorf("notes %q do not explain what was ignored", notes)
 			}
-			switch {
-			case tt.problem == "" && len(m.Problems) > 0:
-				t.Errorf("problems %q, want none", m.Problems)
-			case tt.problem != "" && (len(m.Problems) == 0 || !strings.Contains(m.Problems[0], tt.problem)):
-				t.Errorf("problems %q, want %q", m.Problems, tt.problem)
+			switch problems := told(m, report.Unread); {
+			case tt.problem == "" && len(problems) > 0:
+				t.Errorf("problems %q, want none", problems)
+			case tt.problem != "" && (len(problems) == 0 || !strings.Contains(problems[0], tt.problem)):
+				t.Errorf("problems %q, want %q", problems, tt.problem)
 			case tt.state == report.Failed && !strings.Contains(m.Reason, tt.problem):
 				t.Errorf("reason %q, want %q", m.Reason, tt.problem)
 			}
@@ -226,38 +236,12 @@ func TestMatchLeavesDockersOwnPackagesAlone(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(m.Vulnerabilities) != 0 || m.Packages != 0 || m.Excluded != 3 || m.State != report.Missing {
-		t.Errorf("findings %v, packages %d, excluded %d, state %s", found(m), m.Packages, m.Excluded, m.State)
+	if len(m.Vulnerabilities) != 0 || m.Packages != 0 || m.Excluded != 3 || m.Unjudged != 3 || m.Unmatched != 0 || m.State != report.Missing {
+		t.Errorf("findings %v, packages %d, excluded %d, unjudged %d, state %s", found(m), m.Packages, m.Excluded, m.Unjudged, m.State)
 	}
-	if len(m.Notes) != 1 || !strings.Contains(m.Notes[0], "3 packages of the kind pkg:dhi") {
-		t.Errorf("notes %q do not tell", m.Notes)
-	}
-}
-
-func TestMatchPartsOfOSPackages(t *testing.T) {
-	db := openDB(t, records())
-	owner, part := deb("node-left-pad", "1.3.0-1", "", ""), npm("left-pad", "1.3.0", "/usr/share/nodejs/left-pad/package.json")
-	for _, tt := range []struct {
-		name    string
-		version string // of the owner
-		want    int
-	}{
-		{"same_version_is_the_distributions", "1.3.0-1", 0},
-		{"other_version_is_not", "2.0-1", 1},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			o := owner
-			o.Version = tt.version
-			s := document(debian12, o, part)
-			s.Relationships = []artifact.Relationship{owns(o, part)}
-			m, err := db.Match(t.Context(), s, vuln.MatchOptions{})
-			if err != nil {
-				t.Fatal(err)
-			}
-			if len(m.Vulnerabilities) != tt.want || m.Excluded != 1-tt.want {
-				t.Errorf("findings %v, excluded %d", found(m), m.Excluded)
-			}
-		})
+	left := told(m, report.LeftOut)
+	if len(left) != 1 || !strings.Contains(left[0], "3 packages of the kind pkg:dhi") || !strings.Contains(left[0], "left-pad 1.3.0 (pkg:dhi/left-pad@1.3.0)") {
+		t.Errorf("left out: %q does not tell", left)
 	}
 }
 
@@ -265,16 +249,18 @@ func TestMatchPartsOfOSPackages(t *testing.T) {
 // package URL alone.
 func TestMatchFromPURL(t *testing.T) {
 	db := openDB(t, records())
-	p := pkg.Package{
-		Name: "libssl3", Version: "3.0.14-1", Type: pkg.DebPkg,
-		PURL: "pkg:deb/debian/libssl3@3.0.14-1?arch=amd64&distro=debian-12&upstream=openssl",
-	}
-	m, err := db.Match(t.Context(), document(nil, p), vuln.MatchOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff([]string{"CVE-2026-1000 libssl3 exact-indirect-match"}, found(m)); diff != "" || m.State != report.Done {
-		t.Errorf("state %s (%s), findings (-want +got):\n%s", m.State, m.Reason, diff)
+	for _, release := range []*linux.Release{nil, debian12} { // with one, the source is still only in the URL
+		p := pkg.Package{
+			Name: "libssl3", Version: "3.0.14-1", Type: pkg.DebPkg,
+			PURL: "pkg:deb/debian/libssl3@3.0.14-1?arch=amd64&distro=debian-12&upstream=openssl",
+		}
+		m, err := db.Match(t.Context(), document(release, p), vuln.MatchOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff([]string{"CVE-2026-1000 libssl3 exact-indirect-match"}, found(m)); diff != "" || m.State != report.Done {
+			t.Errorf("release %v: state %s (%s), findings (-want +got):\n%s", release, m.State, m.Reason, diff)
+		}
 	}
 }
 

@@ -2,6 +2,7 @@ package vuln
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -68,8 +69,8 @@ func TestMatcherFailures(t *testing.T) {
 			if len(m.Vulnerabilities) != 1 || m.Vulnerabilities[0].Package.Name != "good" {
 				t.Errorf("findings %v, want the one in the other package", m.Vulnerabilities)
 			}
-			if len(m.Problems) != 1 || !strings.Contains(m.Problems[0], tt.want) {
-				t.Errorf("problems %q, want one with %q", m.Problems, tt.want)
+			if o := m.Observations[0]; o.Kind != report.Unread || m.Observations[1].Kind != report.Information || !strings.Contains(o.Message, tt.want) {
+				t.Errorf("observations %+v, want one unread with %q", m.Observations, tt.want)
 			}
 			if m.State != report.Failed || !strings.Contains(m.Reason, "1 package") {
 				t.Errorf("state %s (%s)", m.State, m.Reason)
@@ -109,7 +110,7 @@ func TestVersionThatCannotBeCompared(t *testing.T) {
 				t.Fatal(err)
 			}
 			if m.State != tt.want || len(m.Vulnerabilities) != tt.findings {
-				t.Errorf("state %s (%s), findings %v, problems %q", m.State, m.Reason, m.Vulnerabilities, m.Problems)
+				t.Errorf("state %s (%s), findings %v, observations %+v", m.State, m.Reason, m.Vulnerabilities, m.Observations)
 			}
 		})
 	}
@@ -130,12 +131,14 @@ func TestLogKeepsWhatGrypeSurvives(t *testing.T) {
 	e.Nested("error", errors.New("bad version")).Debugf("match %s error", "constraint")
 	l.setPackage("")
 	e.Warnf("odd %s", "thing")
-	got := l.problems(10)
-	want := []string{"deb a 1 and 1 more package: match constraint error: bad version", "odd thing"}
-	if len(got) != 2 || got[0] != want[0] || got[1] != want[1] {
-		t.Errorf("problems %q, want %q", got, want)
+	unread := func(n int, text string) report.Observation {
+		return report.Observation{Stage: report.StageVuln, Kind: report.Unread, Count: n, Message: text}
 	}
-	if got := l.problems(1); len(got) != 2 || got[1] != "1 more problems" {
-		t.Errorf("limited to one: %q", got)
+	both := unread(2, "deb a 1 and 1 more package: match constraint error: bad version")
+	if got, want := l.problems(10), []report.Observation{both, unread(1, "odd thing")}; !slices.Equal(got, want) {
+		t.Errorf("problems %+v, want %+v", got, want)
+	}
+	if got, want := l.problems(1), []report.Observation{both, unread(1, "1 more problem")}; !slices.Equal(got, want) {
+		t.Errorf("limited to one: %+v, want %+v", got, want)
 	}
 }

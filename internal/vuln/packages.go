@@ -1,55 +1,63 @@
 package vuln
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/anchore/grype/grype/distro"
 	"github.com/anchore/grype/grype/pkg"
 	"github.com/anchore/packageurl-go"
-	"github.com/anchore/syft/syft/artifact"
 	syftpkg "github.com/anchore/syft/syft/pkg"
 	"github.com/anchore/syft/syft/sbom"
 )
 
 // packages are what an SBOM gives to match.
 type packages struct {
-	list []pkg.Package
+	all []*pkg.Package
 	// distro is what os-release says, nil when nothing says it.
 	distro *distro.Distro
 	// undetected is true when there is an os-release that Grype knows no data for.
 	undetected bool
-	// dhi counts the packages that only Docker's own advisories speak of.
-	dhi int
+	// dhi are the packages that only Docker's own advisories speak of, disputed those of
+	// which it is not clear what they are.
+	dhi, disputed []*pkg.Package
 	// owned counts the packages that are matched as parts of a package of the system.
 	owned int
+	// renamed are packages whose name or version was not that of their package URL, as
+	// their document writes them.
+	renamed []string
 }
 
-// gather turns an SBOM into Grype's packages the way the grype command does it.
+// gather turns an SBOM into Grype's packages the way the grype command does it, except
+// that a package is what its package URL says.
 func gather(s *sbom.SBOM) packages {
 	out := packages{}
 	release := s.Artifacts.LinuxDistribution
 	out.distro = distro.FromRelease(release, distro.DefaultFixChannels())
 	out.undetected = release != nil && out.distro == nil
 
-	var all []*pkg.Package
 	for _, p := range pkg.FromCollection(s.Artifacts.Packages, s.Relationships, pkg.SynthesisConfig{}) {
-		fromPURL(p, release != nil)
 		if isDHI(p) {
-			out.dhi++
+			out.dhi = append(out.dhi, p)
 			continue
 		}
+		as := written(p)
+		switch identify(p) {
+		case renamed:
+			out.renamed = append(out.renamed, as)
+		case disputed:
+			out.disputed = append(out.disputed, p)
+		case agreed:
+		}
+		fromPURL(p, release != nil)
 		if p.Distro == nil {
 			p.Distro = out.distro
 		}
-		all = append(all, p)
+		out.all = append(out.all, p)
 	}
-	before := len(all)
-	all = slices.DeleteFunc(all, ownedByOS)
-	out.owned = before - len(all)
-	out.list = pkg.FromPtrs(all)
 	if out.distro == nil { // a document of another format names it in its package URLs
-		for _, p := range out.list {
+		for _, p := range out.all {
 			if isOS(p.Type) && p.Distro != nil {
 				out.distro = p.Distro
 				break
@@ -59,6 +67,9 @@ func gather(s *sbom.SBOM) packages {
 	return out
 }
 
+// written is a package as its document has it.
+func written(p *pkg.Package) string { return fmt.Sprintf("%s %s (%s)", p.Name, p.Version, p.PURL) }
+
 // isDHI reports whether p is one of Docker's own components (pkg:dhi/…). Only the DHI
 // feed speaks of them: the records of Debian, Alpine or PyPI for a package of that name
 // describe another build. Grype has no rule for them and would try their CPEs.
@@ -66,50 +77,10 @@ func isDHI(p *pkg.Package) bool {
 	return p.Type == "dhi" || strings.HasPrefix(p.PURL, "pkg:dhi/")
 }
 
-func isOS(t syftpkg.Type) bool {
-	switch t {
-	case syftpkg.DebPkg, syftpkg.RpmPkg, syftpkg.ApkPkg, syftpkg.AlpmPkg, syftpkg.PortagePkg:
-		return true
-	default:
-		return false
-	}
-}
+// osTypes are the packages of operating systems.
+var osTypes = []syftpkg.Type{syftpkg.DebPkg, syftpkg.RpmPkg, syftpkg.ApkPkg, syftpkg.AlpmPkg, syftpkg.PortagePkg}
 
-// ownedByOS reports whether p is only a part of a package of the operating system: its
-// files belong to that package and the versions agree. Where the distribution's feed
-// tells of unfixed vulnerabilities too, the feed knows p better than anyone; elsewhere
-// only bare binaries are left to it. These are the grype command's rules.
-func ownedByOS(p *pkg.Package) bool {
-	return slices.ContainsFunc(p.RelatedPackages[artifact.OwnershipByFileOverlapRelationship], func(owner *pkg.Package) bool {
-		switch {
-		case owner == nil || owner.Distro == nil:
-			return false
-		case !strings.HasPrefix(owner.Version, p.Version) && !strings.HasPrefix(p.Version, owner.Version):
-			return false
-		case p.Type == syftpkg.BinaryPkg:
-			return true
-		default:
-			return isOS(owner.Type) && !isOS(p.Type) && tellsUnfixed(owner.Distro)
-		}
-	})
-}
-
-// tellsUnfixed reports whether the feed of a distribution lists vulnerabilities that
-// it has not fixed.
-func tellsUnfixed(d *distro.Distro) bool {
-	if d.Type == distro.AmazonLinux { // says that it is like RHEL; its feed is not
-		return false
-	}
-	for _, t := range []distro.Type{
-		distro.ArchLinux, distro.Azure, distro.Debian, distro.Mariner, distro.RedHat, distro.SLES, distro.Ubuntu,
-	} {
-		if strings.EqualFold(string(t), d.Name()) ||
-			slices.ContainsFunc(d.IDLike, func(like string) bool { return strings.EqualFold(string(t), like) }) {
-			return true
-		}
-	}
-	return false
-}
+func isOS(t syftpkg.Type) bool { return slices.Contains(osTypes, t) }
 
 // fromPURL fills in what documents other than Syft's own keep only in the qualifiers of
 // a package URL: the source package and, when no os-release says it, the distribution.

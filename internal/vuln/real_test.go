@@ -73,14 +73,14 @@ func TestRealImages(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			t.Logf("%s %q\nproblems %q\nnotes %q\npackages %d unmatched %d excluded %d ignored %d", m.State, m.Reason, m.Problems, m.Notes, m.Packages, m.Unmatched, m.Excluded, m.Ignored)
+			t.Logf("%s %q\nobservations %+v\npackages %d unmatched %d excluded %d ignored %d", m.State, m.Reason, m.Observations, m.Packages, m.Unmatched, m.Excluded, m.Ignored)
 			if len(m.Vulnerabilities) != tt.want {
 				t.Errorf("%d findings, want %d", len(m.Vulnerabilities), tt.want)
 			}
 			if m.State != tt.state {
 				t.Errorf("state %s (%s), want %s", m.State, m.Reason, tt.state)
 			}
-			if got := strings.Join(m.Problems, "\n"); !strings.Contains(got, tt.problem) || tt.problem == "" && got != "" {
+			if got := strings.Join(told(m, report.Unread), "\n"); !strings.Contains(got, tt.problem) || tt.problem == "" && got != "" {
 				t.Errorf("problems %q, want %q", got, tt.problem)
 			}
 			for _, v := range m.Vulnerabilities {

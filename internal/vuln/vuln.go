@@ -3,7 +3,7 @@
 //
 // It guarantees that a database is used only when its checksum, its schema and its age
 // are as wanted, that nothing is written outside the cache directory, and that what
-// could not be matched is told ([Matches.Problems]) and never passed off as clean. It
+// could not be matched is told ([Matches.Observations]) and never passed off as clean. It
 // does not know VEX and decides nothing: every finding leaves as open.
 //
 // A run does not need the database before the SBOM is there, so [Open] shares no state

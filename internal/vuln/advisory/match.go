@@ -56,6 +56,13 @@ func (f *Feed) Match(packages []report.Package, d *report.Distro) Result {
 	return res
 }
 
+// Names reports whether a record is about a package of p's name in its release, whatever
+// its version.
+func (f *Feed) Names(p report.Package, d *report.Distro) bool {
+	at, err := locate(p, d)
+	return err == nil && len(f.entries[at.key]) > 0
+}
+
 func (r *Result) undecided(p report.Package, problems ...string) {
 	r.Undecided++
 	for _, why := range problems {
