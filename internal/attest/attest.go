@@ -51,16 +51,16 @@ type Subject struct {
 
 // verification is one run of Verify.
 type verification struct {
-	subject  Subject
-	index    []v1.Descriptor
-	lim      limits
-	read     reader
-	check    *checker
-	row      trust.Row
-	log      *slog.Logger
-	probes   []report.Probe
-	warnings []string
-	heard    []storeRecord
+	subject Subject
+	index   []v1.Descriptor
+	lim     limits
+	read    reader
+	check   *checker
+	row     trust.Row
+	log     *slog.Logger
+	probes  []report.Probe
+	seen    []report.Observation
+	heard   []storeRecord
 }
 
 // Verify looks for attestations of the subject in every store, reads them, and judges
@@ -77,9 +77,7 @@ func Verify(ctx context.Context, subject Subject, stores []Store, opt Options) (
 		return &Result{}, err
 	}
 	v.log.Debug("look for attestations", "subject", subject.Digest.String(), "stores", len(stores))
-	found := v.discover(ctx)
-	v.read.manifests(ctx, found)
-	candidates := v.candidates(found)
+	candidates := v.candidates(v.discover(ctx))
 	v.signatures(ctx, candidates)
 	res := v.judge(candidates)
 	switch err := ctx.Err(); {
@@ -114,7 +112,7 @@ func newVerification(subject Subject, stores []Store, opt Options) (*verificatio
 	v.row = row
 	for _, id := range row.Identities {
 		if loose := id.Loose(); loose != "" {
-			v.warnings = append(v.warnings, "not anchored with ^ and $, so longer names match too: "+loose)
+			v.observe(report.Information, "not anchored with ^ and $, so longer names match too: "+loose)
 		}
 	}
 	return v, nil

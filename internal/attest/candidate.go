@@ -87,6 +87,9 @@ func (r *verification) candidates(found []*object) []*candidate {
 	}
 	same := map[content]*candidate{}
 	for _, o := range found {
+		if o.leftAlone() {
+			continue
+		}
 		if o.err != nil {
 			out = append(out, &candidate{obj: o})
 			continue

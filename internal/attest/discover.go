@@ -30,8 +30,8 @@ type listing struct {
 	err     error
 }
 
-// discover asks every store about the image and its index, and collects the manifests
-// that were listed, each once. Every question becomes a probe.
+// discover asks every store about the image and its index, collects the manifests that
+// were listed, each once, and reads them. Every question becomes a probe.
 func (r *verification) discover(ctx context.Context) []*object {
 	subjects := []v1.Hash{r.subject.Digest}
 	if r.subject.Index != (v1.Hash{}) && r.subject.Index != r.subject.Digest {
@@ -49,11 +49,18 @@ func (r *verification) discover(ctx context.Context) []*object {
 	r.ask(ctx, ask)
 	found := newObjects()
 	for _, l := range ask {
-		r.probes = append(r.probes, r.probe(l))
 		r.collect(found, l)
 	}
 	r.indexed(found)
-	return found.sorted()
+	all := found.sorted()
+	r.read.manifests(ctx, all)
+	for _, l := range ask {
+		p := r.probe(l, found)
+		r.probes = append(r.probes, p)
+		r.remember(l, p, found)
+	}
+	r.probeFiles()
+	return all
 }
 
 // errLeftOut says that the trust row names other places.
@@ -81,24 +88,30 @@ func (r *verification) ask(ctx context.Context, ask []listing) {
 		}
 		l.descs, l.via, l.err = store.Referrers(ctx, l.subject)
 	})
-	for _, l := range ask {
-		r.remember(l)
-	}
 }
 
 func tagOf(d v1.Hash, suffix string) string { return d.Algorithm + "-" + d.Hex + suffix }
 
-// probe tells what came of one question, in the words of the report.
-func (r *verification) probe(l listing) report.Probe {
-	p := report.Probe{
-		Store: r.read.stores[l.store].Name(), Asked: "referrers of " + l.subject.String(),
-		State: report.ProbeNone, Platform: r.subject.Platform,
-	}
+// asked names a question in the words of the report.
+func (l listing) asked() string {
 	if l.tag != "" {
-		p.Asked = "tag " + l.tag
+		return "tag " + l.tag
 	}
-	considered, other, cut := r.considered(l)
-	p.Found = len(considered)
+	return "referrers of " + l.subject.String()
+}
+
+// probe tells what came of one question once the manifests were read, in the words of the
+// report. A list that was not taken in to its end is one that could not be asked for.
+func (r *verification) probe(l listing, found *objects) report.Probe {
+	p := report.Probe{Store: r.read.stores[l.store].Name(), Asked: l.asked(), State: report.ProbeNone, Platform: r.subject.Platform}
+	use, short := r.considered(l)
+	other := 0
+	for _, d := range use {
+		if found.by[d.Digest].leftAlone() {
+			other++
+		}
+	}
+	p.Found = len(use) - other
 	if l.tag != "" && l.err == nil {
 		p.Found = 1
 	}
@@ -108,10 +121,8 @@ func (r *verification) probe(l listing) report.Probe {
 		p.State, p.Reason = report.ProbeUnsupported, reasonOf(l.err)
 	case l.err != nil:
 		p.State, p.Reason = report.ProbeFailed, reasonOf(l.err)
-	case cut > 0:
-		p.State = report.ProbeFailed
-		p.Reason = fmt.Sprintf("limit MaxReferrers: %d referrers, of which the first %d were considered", len(considered)+cut, len(considered))
-		r.warnings = append(r.warnings, fmt.Sprintf("%s: %s: %s", p.Store, p.Asked, p.Reason))
+	case short != nil:
+		p.State, p.Reason = report.ProbeFailed, p.Asked+": "+reasonOf(short)
 	case p.Found > 0:
 		p.State = report.ProbeFound
 	}
@@ -124,25 +135,39 @@ func (r *verification) probe(l listing) report.Probe {
 	return p
 }
 
-// considered returns the descriptors of a listing that may be of use, at most
-// MaxReferrers, how many are of other types, and how many were cut off.
-func (r *verification) considered(l listing) (use []v1.Descriptor, other, cut int) {
+// considered returns the descriptors of a list that are followed, at most MaxReferrers,
+// and why those are not all of it. What the list calls their type only gives the order:
+// the manifest says what it is.
+func (r *verification) considered(l listing) (use []v1.Descriptor, short error) {
+	var others []v1.Descriptor
+	var first error
+	broken := 0
 	for _, d := range l.descs {
-		switch {
-		case !relevant(d.ArtifactType) || checkDescriptor(d) != nil:
-			other++
-		case len(use) == r.lim.referrers:
-			cut++
-		default:
+		switch err := checkDescriptor(d); {
+		case err != nil:
+			if broken++; first == nil {
+				first = err
+			}
+		case relevant(d.ArtifactType):
 			use = append(use, d)
+		default:
+			others = append(others, d)
 		}
 	}
-	return use, other, cut
+	use = append(use, others...)
+	if broken > 0 {
+		short = fmt.Errorf("%d of the %d entries cannot be followed, the first: %w", broken, len(l.descs), first)
+	}
+	if n := len(use); n > r.lim.referrers {
+		use = use[:r.lim.referrers]
+		short = errors.Join(fmt.Errorf("%w MaxReferrers: %d referrers, of which the first %d were considered", errLimit, n, len(use)), short)
+	}
+	return use, short
 }
 
 // collect adds what a listing found.
 func (r *verification) collect(found *objects, l listing) {
-	if l.err != nil {
+	if l.err != nil && len(l.descs) == 0 {
 		if l.tag != "" && errors.Is(l.err, errBinding) && checkDescriptor(l.desc) == nil { // saved evidence that was changed
 			found.add(sighting{store: l.store, subject: l.subject, desc: l.desc, tag: l.tag}).err = l.err
 		}
@@ -158,7 +183,7 @@ func (r *verification) collect(found *objects, l listing) {
 		o.raw = l.raw
 		return
 	}
-	use, _, _ := r.considered(l)
+	use, _ := r.considered(l)
 	for _, d := range use {
 		found.add(sighting{store: l.store, subject: l.subject, desc: d})
 	}
@@ -174,7 +199,8 @@ func (r *verification) indexed(found *objects) {
 		if d.Annotations[annoReferenceType] != referenceAttest || d.Annotations[annoReferenceOf] != r.subject.Digest.String() {
 			continue
 		}
-		if checkDescriptor(d) != nil {
+		if err := checkDescriptor(d); err != nil {
+			r.observe(report.Unread, fmt.Sprintf("the index %s lists an attestation of %s that cannot be followed: %v", r.subject.Index, r.subject.Digest, err))
 			continue
 		}
 		for s := range r.read.stores {
@@ -205,6 +231,11 @@ func (s *objects) sorted() []*object {
 	}
 	slices.SortFunc(out, func(a, b *object) int { return strings.Compare(a.digest.Hex, b.digest.Hex) })
 	return out
+}
+
+// observe adds what was seen beside attestations and probes.
+func (r *verification) observe(kind report.Kind, message string) {
+	r.seen = append(r.seen, report.Observation{Stage: report.StageAttest, Kind: kind, Message: message, Platform: r.subject.Platform})
 }
 
 // reasonOf is an error as one line of bounded length.

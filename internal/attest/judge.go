@@ -37,7 +37,7 @@ func (r *verification) judge(candidates []*candidate) *Result {
 		r.finish(k, j)
 	}
 	k.record(r)
-	res.Probes, res.Warnings = r.probes, append(res.Warnings, r.warnings...)
+	res.Probes, res.Observations = r.probes, r.seen
 	return res
 }
 

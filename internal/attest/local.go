@@ -28,11 +28,11 @@ const (
 // OpenLocal opens a file or folder as a store of attestations, for runs without a
 // registry. The folder may be an OCI layout, also one that `cosign save` or BuildKit
 // wrote, with signatures and attestations as further entries of its index; or any
-// folder of Sigstore bundles (.json, .jsonl, .sigstore), DSSE envelopes and bare
+// folder of Sigstore bundles (.json, .jsonl, .sigstore, …), DSSE envelopes and bare
 // statements. name is what reports call it, at is the path in fsys ("." for all of it).
 //
-// The errors have code Usage: nothing there, or a layout that cannot be read. Files
-// that are no attestations are left alone.
+// The errors have code Usage: nothing there, or a layout that cannot be read. What in a
+// folder or layout could not be read [Verify] tells as a probe that failed.
 func OpenLocal(fsys fs.FS, at, name string, opt Options) (Store, error) {
 	op := "read attestations from " + name
 	info, err := fs.Stat(fsys, at)
@@ -73,6 +73,8 @@ type local struct {
 	marked map[string][]v1.Descriptor
 	loose  []looseFile
 	total  int64
+	unread []flaw
+	others []string
 }
 
 // looseFile is one bundle, envelope or statement that lies about.

@@ -1,14 +1,14 @@
 package attest
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"path"
-	"strings"
-
-	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"slices"
 
 	"github.com/imagegate/imagegate/internal/attest/strictjson"
 )
@@ -19,157 +19,217 @@ func (l *local) addFile(at string) error {
 	if err != nil {
 		return err
 	}
-	if !l.add(data) {
-		return fmt.Errorf("%s is no Sigstore bundle, DSSE envelope or in-toto statement", at)
+	found, err := l.add(data)
+	switch {
+	case !found:
+		return errors.Join(fmt.Errorf("%s is no Sigstore bundle, DSSE envelope or in-toto statement", at), err)
+	case err != nil:
+		l.flaw("file "+at, at, err)
 	}
 	return nil
 }
 
-// addFolder takes every file of a folder that is an attestation.
+// addFolder takes every file of a folder that is an attestation. A file that has the
+// ending of one, or none, and that could not be read to its end may be the newest
+// statement: it is told. What is plainly something else is named as left alone.
 func (l *local) addFolder(at string) error {
 	files := 0
 	return fs.WalkDir(l.fsys, at, func(p string, d fs.DirEntry, err error) error {
 		if err != nil {
-			return err
+			if p == at {
+				return err
+			}
+			l.flaw("file "+p, p, err)
+			return nil
 		}
-		if !d.Type().IsRegular() {
+		if d.IsDir() {
 			return nil
 		}
 		if files++; files > maxLocalFiles {
 			return fmt.Errorf("%w: more than %d files", errLimit, maxLocalFiles)
 		}
 		switch path.Ext(p) {
-		case ".json", ".jsonl", ".sigstore", ".bundle", ".att", ".sig", ".intoto":
+		case ".json", ".jsonl", ".sigstore", ".bundle", ".att", ".intoto", ".dsse":
+			return l.addOne(p, true)
+		case ".sig", "": // often a bare signature, or text
+			return l.addOne(p, false)
 		default:
 			return nil
 		}
-		data, err := readFile(l.fsys, p, l.lim.statement)
-		if errors.Is(err, errLimit) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		if l.total += int64(len(data)); l.total > l.lim.total {
-			return fmt.Errorf("%w MaxTotal: more than %d bytes", errLimit, l.lim.total)
-		}
-		l.add(data)
-		return nil
 	})
 }
 
-// add takes the attestations in a file and reports whether there was one.
-func (l *local) add(data []byte) bool {
-	found := false
-	for _, one := range splitLines(data) {
-		if t := sniff(one, l.lim); t != "" {
+// addOne takes one file of a folder. Only MaxTotal is an error: nothing is read after it.
+// Where the name does not promise JSON, a file that does not look like it is something else.
+func (l *local) addOne(p string, promised bool) error {
+	info, err := fs.Stat(l.fsys, p) // follows a link, and opens nothing
+	if err == nil && !info.Mode().IsRegular() {
+		err = errors.New("it is no regular file, nor a link to one")
+	}
+	var data []byte
+	if err == nil {
+		data, err = readFile(l.fsys, p, l.lim.statement)
+	}
+	if err != nil {
+		l.flaw("file "+p, p, err)
+		return nil
+	}
+	if l.total += int64(len(data)); l.total > l.lim.total {
+		return fmt.Errorf("%w MaxTotal: more than %d bytes", errLimit, l.lim.total)
+	}
+	text := trim(data)
+	if !promised && len(text) > 0 && !bytes.ContainsRune([]byte("{["), rune(text[0])) && !bytes.HasPrefix(text, []byte(pointerLFS)) {
+		l.others = append(l.others, p)
+		return nil
+	}
+	switch found, err := l.add(data); {
+	case err != nil:
+		l.flaw("file "+p, p, err)
+	case !found:
+		l.others = append(l.others, p)
+	}
+	return nil
+}
+
+func (l *local) flaw(what, name string, err error) {
+	l.unread = append(l.unread, flaw{what, name + ": " + reasonOf(err)})
+}
+
+// flaws implements [flawed].
+func (l *local) flaws() ([]flaw, []string) { return l.unread, l.others }
+
+// pointerLFS begins the file that Git leaves where a large one was not fetched.
+const pointerLFS = "version https://git-lfs.github.com/spec/"
+
+// add takes the attestations in a file and reports whether there was one. The error says
+// what in it could not be read, or may be one in a form that is not read.
+func (l *local) add(data []byte) (found bool, err error) {
+	docs, err := documents(data)
+	for _, one := range docs {
+		t, broken := sniff(one, l.lim)
+		if err == nil {
+			err = broken
+		}
+		if t != "" {
 			l.loose = append(l.loose, looseFile{mediaType: t, data: one})
 			l.blobs[digestOf(one).String()] = one
 			found = true
 		}
 	}
-	return found
+	return found, err
 }
 
-// sniff tells what a file is by its members; "" for anything else.
-func sniff(data []byte, lim limits) string {
-	if strictjson.Check(data, lim.depth) != nil {
-		return ""
+// trim cuts the byte order mark and blanks around a text.
+func trim(data []byte) []byte {
+	return bytes.TrimSpace(bytes.TrimPrefix(bytes.TrimSpace(data), []byte("\ufeff")))
+}
+
+// documents takes the JSON values of a file apart: one after the other, be it over several
+// lines or one on each, and those of a list. The error says where it ends to be JSON; a
+// line that does spoils no other line.
+func documents(data []byte) ([][]byte, error) {
+	data = trim(data)
+	switch {
+	case bytes.HasPrefix(data, []byte(pointerLFS)):
+		return nil, errors.New("it is the pointer of Git LFS: the file itself was not fetched")
+	case len(data) == 0:
+		return nil, errors.New("it is empty")
+	}
+	docs, err := stream(data)
+	if err == nil {
+		return docs, nil
+	}
+	var lines [][]byte
+	for line := range bytes.Lines(data) {
+		if line = bytes.TrimSpace(line); len(line) > 0 {
+			lines = append(lines, line)
+		}
+	}
+	n := len(lines)
+	if n < 2 || !isObject(lines[0]) && !isObject(lines[n-1]) {
+		return docs, err
+	}
+	docs, err = nil, nil
+	for i, line := range lines {
+		if json.Valid(line) {
+			docs = append(docs, inside(line)...)
+		} else if err == nil {
+			err = fmt.Errorf("entry %d of %d is no JSON, or cut off", i+1, n)
+		}
+	}
+	return docs, err
+}
+
+func stream(data []byte) (docs [][]byte, err error) {
+	dec := json.NewDecoder(bytes.NewReader(data))
+	for {
+		var one json.RawMessage
+		switch err := dec.Decode(&one); {
+		case errors.Is(err, io.EOF):
+			return docs, nil
+		case err != nil:
+			return docs, fmt.Errorf("it is no JSON, or cut off: %w", err)
+		}
+		docs = append(docs, inside(one)...)
+	}
+}
+
+func isObject(data []byte) bool { return data[0] == '{' && json.Valid(data) }
+
+// inside are the entries of a list, or of the answer of GitHub's API; else the value.
+func inside(data []byte) [][]byte {
+	var list []json.RawMessage
+	if json.Unmarshal(data, &list) == nil {
+		return slices.Collect(func(yield func([]byte) bool) {
+			for _, one := range list {
+				if !yield(one) {
+					return
+				}
+			}
+		})
+	}
+	var answer struct {
+		Attestations []struct {
+			Bundle json.RawMessage `json:"bundle"`
+		} `json:"attestations"`
+	}
+	if json.Unmarshal(data, &answer) != nil || len(answer.Attestations) == 0 {
+		return [][]byte{data}
+	}
+	var out [][]byte
+	for _, a := range answer.Attestations {
+		if a.Bundle == nil {
+			return [][]byte{data}
+		}
+		out = append(out, a.Bundle)
+	}
+	return out
+}
+
+// sniff tells what a value is by its members; "" for anything else, with an error where
+// that may be an attestation all the same.
+func sniff(data []byte, lim limits) (string, error) {
+	if err := strictjson.Check(data, lim.depth); err != nil {
+		return "", err
 	}
 	m, err := strictjson.Object(data)
 	if err != nil {
-		return ""
+		return "", nil // a number, a text
 	}
 	mediaType, _ := strictjson.Text(m, "mediaType")
 	kind, _ := strictjson.Text(m, "_type")
 	switch {
 	case isBundle(mediaType):
-		return mediaType
+		return mediaType, nil
 	case m["payloadType"] != nil && m["payload"] != nil:
-		return mediaEnvelope
+		return mediaEnvelope, nil
 	case kind == statementV01 || kind == statementV1:
-		return mediaStatement
-	default:
-		return ""
+		return mediaStatement, nil
 	}
-}
-
-// openLayout reads the index of an OCI layout (image-spec v1.1, image-layout.md) and
-// every manifest below it, and notes subjects, tags and cosign's marks.
-func (l *local) openLayout() error {
-	raw, err := readFile(l.fsys, path.Join(l.root, "index.json"), l.lim.manifest)
-	if err != nil {
-		return err
+	for _, name := range []string{"payloadType", "payload", "_type", "predicateType", "dsseEnvelope", "messageSignature", "verificationMaterial", "attestations"} {
+		if m[name] != nil {
+			return "", fmt.Errorf("it has the member %q of an attestation, and no form that is read", name)
+		}
 	}
-	l.marked = map[string][]v1.Descriptor{}
-	return l.index(raw, map[v1.Hash]bool{}, 0)
-}
-
-func (l *local) index(raw []byte, seen map[v1.Hash]bool, depth int) error {
-	if depth > maxNested {
-		return fmt.Errorf("%w: indexes nested more than %d levels", errLimit, maxNested)
-	}
-	if err := strictjson.Check(raw, l.lim.depth); err != nil {
-		return fmt.Errorf("index: %w", err)
-	}
-	var m v1.IndexManifest
-	if err := json.Unmarshal(raw, &m); err != nil {
-		return fmt.Errorf("index: %w", err)
-	}
-	for _, d := range m.Manifests {
-		if depth == 0 {
-			l.mark(d)
-		}
-		if seen[d.Digest] {
-			continue
-		}
-		if len(seen) == maxLocalFiles {
-			return fmt.Errorf("%w: more than %d manifests", errLimit, maxLocalFiles)
-		}
-		seen[d.Digest] = true
-		if checkDescriptor(d) != nil {
-			continue
-		}
-		raw, err := l.readBlob(d.Digest, l.lim.manifest)
-		if errors.Is(err, fs.ErrNotExist) { // a layout may hold one platform of an index
-			continue
-		}
-		if err != nil {
-			return err
-		}
-		if digestOf(raw) != d.Digest {
-			return brokenf("blob %s hashes to %s", d.Digest, digestOf(raw))
-		}
-		if d.MediaType.IsIndex() {
-			if err := l.index(raw, seen, depth+1); err != nil {
-				return err
-			}
-		}
-		l.note(d, raw)
-	}
-	return nil
-}
-
-// mark notes the tag and cosign's mark of an entry of the layout's own index.
-func (l *local) mark(d v1.Descriptor) {
-	if tag := d.Annotations["org.opencontainers.image.ref.name"]; tag != "" {
-		if i := strings.LastIndex(tag, ":"); i >= 0 {
-			tag = tag[i+1:]
-		}
-		l.tags[tag] = d
-	}
-	if kind, ok := strings.CutPrefix(d.Annotations["kind"], "dev.cosignproject.cosign/"); ok {
-		l.marked[kind] = append(l.marked[kind], d)
-	}
-}
-
-// note records what a manifest says it is attached to.
-func (l *local) note(d v1.Descriptor, raw []byte) {
-	m, err := parseManifest(raw, l.lim)
-	if err != nil || m.Subject == nil {
-		return
-	}
-	l.subjects[m.Subject.Digest] = append(l.subjects[m.Subject.Digest], v1.Descriptor{
-		MediaType: d.MediaType, Digest: d.Digest, Size: int64(len(raw)), ArtifactType: m.ArtifactType, Annotations: m.Annotations,
-	})
+	return "", nil
 }

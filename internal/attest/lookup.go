@@ -29,14 +29,17 @@ func (r *verification) signatures(ctx context.Context, candidates []*candidate) 
 	}
 	asked := r.findSignatures(ctx, byManifest, all, false)
 	r.read.blobs(ctx, blobsOf(candidates))
+	signed := func(d v1.Hash) bool {
+		return slices.ContainsFunc(byManifest[d][0].sigs, func(s *sigRef) bool { return r.judgedSignature(s, d).grade == good })
+	}
 	for _, d := range all {
-		if c := byManifest[d][0]; !slices.ContainsFunc(c.sigs, func(s *sigRef) bool { return r.judgedSignature(s, d).grade == good }) {
+		if !signed(d) {
 			unsigned = append(unsigned, d)
 		}
 	}
 	asked = append(asked, r.findSignatures(ctx, byManifest, unsigned, true)...)
 	r.read.blobs(ctx, blobsOf(candidates))
-	r.probeSignatures(asked, len(all))
+	r.probeSignatures(asked, len(all), signed)
 }
 
 // judgedSignature is checkSignature, once for each signature.
@@ -61,8 +64,8 @@ func (r *verification) sigRefs(o *object) []*sigRef {
 }
 
 // findSignatures asks every store for the signatures of the manifests, by referrers or by
-// tag, and adds them to the manifests' candidates. It returns the answers.
-func (r *verification) findSignatures(ctx context.Context, of map[v1.Hash][]*candidate, manifests []v1.Hash, byTag bool) []listing {
+// tag, and adds them to the manifests' candidates. It returns what came of each question.
+func (r *verification) findSignatures(ctx context.Context, of map[v1.Hash][]*candidate, manifests []v1.Hash, byTag bool) []answer {
 	var ask []listing
 	for _, d := range manifests {
 		for s := range r.read.stores {
@@ -79,9 +82,13 @@ func (r *verification) findSignatures(ctx context.Context, of map[v1.Hash][]*can
 		found[d] = newObjects()
 	}
 	for _, l := range ask {
+		_, err := r.considered(l)
 		if l.err != nil && !errors.Is(l.err, fs.ErrNotExist) && !errors.Is(l.err, errors.ErrUnsupported) {
+			err = l.err
+		}
+		if err != nil {
 			for _, c := range of[l.subject] {
-				c.lookup = errors.Join(c.lookup, fmt.Errorf("%s: %w", r.read.stores[l.store].Name(), l.err))
+				c.lookup = errors.Join(c.lookup, fmt.Errorf("%s: %w", r.read.stores[l.store].Name(), err))
 			}
 		}
 		r.collect(found[l.subject], l)
@@ -93,17 +100,33 @@ func (r *verification) findSignatures(ctx context.Context, of map[v1.Hash][]*can
 	r.read.manifests(ctx, all)
 	for _, d := range manifests {
 		for _, o := range found[d].sorted() {
+			if o.leftAlone() {
+				continue
+			}
 			for _, c := range of[d] {
 				c.sigs = append(c.sigs, r.sigRefs(o)...)
 			}
 		}
 	}
-	return ask
+	var out []answer
+	for _, l := range ask {
+		p := r.probe(l, found[l.subject])
+		r.remember(l, p, found[l.subject])
+		out = append(out, answer{l, p})
+	}
+	return out
+}
+
+// answer is one question with what came of it.
+type answer struct {
+	listing
+	probe report.Probe
 }
 
 // probeSignatures sums up, for each store, the questions about signatures: one probe
-// for each attestation would bury the rest.
-func (r *verification) probeSignatures(ask []listing, manifests int) {
+// for each attestation would bury the rest. A question that failed counts as one only
+// where no good signature was found all the same.
+func (r *verification) probeSignatures(asked []answer, manifests int, signed func(v1.Hash) bool) {
 	if manifests == 0 {
 		return
 	}
@@ -112,31 +135,39 @@ func (r *verification) probeSignatures(ask []listing, manifests int) {
 			Store: store.Name(), Asked: fmt.Sprintf("signatures of %d attestation manifests", manifests),
 			State: report.ProbeNone, Platform: r.subject.Platform,
 		}
-		failed, unsupported, asked := 0, 0, 0
-		for _, l := range ask {
-			if l.store != s {
+		var failed, open, unsupported, all int
+		var first string
+		for _, a := range asked {
+			if a.store != s {
 				continue
 			}
-			asked++
-			one := r.probe(l)
-			p.Found += one.Found
-			switch one.State {
+			all++
+			p.Found += a.probe.Found
+			switch a.probe.State {
 			case report.ProbeFailed:
 				if failed++; failed == 1 {
-					p.Reason = one.Asked + ": " + one.Reason
+					first = a.asked() + ": " + a.probe.Reason
+				}
+				if !signed(a.subject) {
+					open++
 				}
 			case report.ProbeUnsupported:
 				unsupported++
 			}
 		}
 		switch {
-		case failed > 0:
+		case open > 0:
 			p.State = report.ProbeFailed
-			p.Reason = fmt.Sprintf("%d of %d questions failed, the first: %s", failed, asked, p.Reason)
 		case p.Found > 0:
 			p.State = report.ProbeFound
-		case unsupported == asked:
+		case unsupported == all:
 			p.State = report.ProbeUnsupported
+		}
+		if failed > 0 {
+			p.Reason = fmt.Sprintf("%d of %d questions failed, the first: %s", failed, all, first)
+			if open == 0 {
+				p.Reason += "; each of these attestations has a good signature"
+			}
 		}
 		r.probes = append(r.probes, p)
 	}

@@ -16,6 +16,9 @@ const maxLayers = 1000
 
 var errManifest = errors.New("not a usable manifest")
 
+// errIndex is what a list of other manifests wraps: no attestation has that form.
+var errIndex = fmt.Errorf("%w: it is an index", errManifest)
+
 // parseManifest reads an image manifest (OCI image-spec v1.1, manifest.md) whose
 // members have one meaning.
 func parseManifest(raw []byte, lim limits) (*v1.Manifest, error) {
@@ -27,7 +30,10 @@ func parseManifest(raw []byte, lim limits) (*v1.Manifest, error) {
 		return nil, fmt.Errorf("%w: %w", errManifest, err)
 	}
 	if _, ok := top["manifests"]; ok {
-		return nil, fmt.Errorf("%w: it is an index", errManifest)
+		if top["layers"] != nil || top["config"] != nil {
+			return nil, fmt.Errorf("%w: it is an index and an image manifest in one", errManifest)
+		}
+		return nil, errIndex
 	}
 	var layers []json.RawMessage
 	if l, ok := top["layers"]; ok {

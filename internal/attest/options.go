@@ -32,7 +32,7 @@ type Options struct {
 	Now time.Time
 
 	// MaxReferrers is the most referrers of one subject that are considered in one
-	// store. 0 means 1,000. More are a failed probe and a warning.
+	// store, whatever the list calls them. 0 means 1,000. More are a failed probe.
 	MaxReferrers int
 
 	// MaxManifest is the largest manifest read, in bytes. 0 means 4 MiB.

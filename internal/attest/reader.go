@@ -1,6 +1,7 @@
 package attest
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -42,6 +43,19 @@ func (o *object) inIndex() bool {
 // byTag reports whether only a tag led to the manifest.
 func (o *object) byTag() bool {
 	return !slices.ContainsFunc(o.sightings, func(s sighting) bool { return s.tag == "" })
+}
+
+// leftAlone reports whether the manifest, which only a list of referrers led to, says of
+// itself that it is something else than an attestation or a signature. What the list says
+// of it is no reason: whoever lists could call the newest statement something else.
+func (o *object) leftAlone() bool {
+	if slices.ContainsFunc(o.sightings, func(s sighting) bool { return s.tag != "" || s.inIndex }) {
+		return false
+	}
+	if o.man == nil {
+		return errors.Is(o.err, errIndex)
+	}
+	return !relevant(cmp.Or(o.man.ArtifactType, string(o.man.Config.MediaType)))
 }
 
 // size is the smallest size with which the manifest was listed: who lists it wrongly

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -19,8 +20,9 @@ import (
 const recordVersion = 1
 
 // record is what a run was told, so that [VerifyDir] can be told the same again: the
-// subject, what each store listed, and in which file each digest lies. It is kept as
-// attestations/subject-<digest>.json. Nothing in it is believed: the digests decide.
+// subject, what each store listed, what it could not be asked, and in which file each
+// digest lies. It is kept as attestations/subject-<digest>.json. Nothing in it is believed:
+// the digests decide.
 type record struct {
 	SchemaVersion int    `json:"schemaVersion"`
 	Digest        string `json:"digest"`
@@ -37,31 +39,43 @@ type storeRecord struct {
 	Name      string                     `json:"name"`
 	Referrers map[string][]v1.Descriptor `json:"referrers,omitempty"`
 	Tags      map[string]string          `json:"tags,omitempty"`
+	// Failed are the questions that were not answered to their end, with the reason.
+	Failed map[string]string `json:"failed,omitempty"`
 }
 
-// remember adds the answer to one question.
-func (r *verification) remember(l listing) {
-	if l.err != nil {
+// remember adds the answer to one question, without what was left alone.
+func (r *verification) remember(l listing, p report.Probe, found *objects) {
+	to := r.recordOf(l.store)
+	if p.State == report.ProbeFailed {
+		to.Failed[p.Asked] = p.Reason
+	}
+	if l.tag != "" {
+		if l.err == nil {
+			to.Tags[l.tag] = digestOf(l.raw).String()
+		}
 		return
 	}
+	use, _ := r.considered(l)
+	use = slices.DeleteFunc(use, func(d v1.Descriptor) bool { return found.by[d.Digest].leftAlone() })
+	if len(use) == 0 {
+		return
+	}
+	for i := range use {
+		use[i].Data, use[i].URLs, use[i].Platform = nil, nil, nil
+	}
+	slices.SortStableFunc(use, func(a, b v1.Descriptor) int { return strings.Compare(a.Digest.Hex, b.Digest.Hex) })
+	to.Referrers[l.subject.String()] = use
+}
+
+// recordOf is the record of one store.
+func (r *verification) recordOf(store int) *storeRecord {
 	if r.heard == nil {
 		r.heard = make([]storeRecord, len(r.read.stores))
 		for i, s := range r.read.stores {
-			r.heard[i] = storeRecord{Name: s.Name(), Referrers: map[string][]v1.Descriptor{}, Tags: map[string]string{}}
+			r.heard[i] = storeRecord{Name: s.Name(), Referrers: map[string][]v1.Descriptor{}, Tags: map[string]string{}, Failed: map[string]string{}}
 		}
 	}
-	to := &r.heard[l.store]
-	if l.tag != "" {
-		to.Tags[l.tag] = digestOf(l.raw).String()
-		return
-	}
-	if use, _, _ := r.considered(l); len(use) > 0 {
-		for i := range use {
-			use[i].Data, use[i].URLs, use[i].Platform = nil, nil, nil
-		}
-		slices.SortStableFunc(use, func(a, b v1.Descriptor) int { return strings.Compare(a.Digest.Hex, b.Digest.Hex) })
-		to.Referrers[l.subject.String()] = use
-	}
+	return &r.heard[store]
 }
 
 // record writes the record and the index beside the attestations.
@@ -81,7 +95,7 @@ func (k *keeper) record(r *verification) {
 	}
 	data, err := json.MarshalIndent(rec, "", "  ")
 	if err != nil { // strings, numbers and maps of them always encode
-		k.res.Warnings = append(k.res.Warnings, "the record for a later verification could not be written: "+reasonOf(err))
+		r.observe(report.Information, "the record for a later verification could not be written: "+reasonOf(err))
 		return
 	}
 	k.res.Files = append(k.res.Files, report.File{
@@ -99,13 +113,23 @@ type replay struct {
 
 // Referrers implements [Store].
 func (s *replay) Referrers(_ context.Context, subject v1.Hash) ([]v1.Descriptor, string, error) {
-	return s.storeRecord.Referrers[subject.String()], "saved evidence", nil
+	return s.storeRecord.Referrers[subject.String()], "saved evidence", s.failed(listing{subject: subject})
+}
+
+// failed is why the question was not answered to its end at the time; nil when it was.
+func (s *replay) failed(l listing) error {
+	if reason, ok := s.Failed[l.asked()]; ok {
+		return fmt.Errorf("not answered to the end when the evidence was saved: %s", reason)
+	}
+	return nil
 }
 
 // Manifest implements [Store].
 func (s *replay) Manifest(_ context.Context, ref string) (v1.Descriptor, []byte, error) {
 	if d, ok := s.Tags[ref]; ok {
 		ref = d
+	} else if err := s.failed(listing{tag: ref}); err != nil {
+		return v1.Descriptor{}, nil, err
 	}
 	h, err := v1.NewHash(ref)
 	if err != nil {
@@ -121,6 +145,16 @@ func (s *replay) Manifest(_ context.Context, ref string) (v1.Descriptor, []byte,
 // Blob implements [Store].
 func (s *replay) Blob(_ context.Context, d v1.Descriptor, limit int64) ([]byte, error) {
 	return s.file(d.Digest.String(), limit)
+}
+
+// flaws implements [flawed].
+func (s *replay) flaws() (unread []flaw, others []string) {
+	for _, asked := range slices.Sorted(maps.Keys(s.Failed)) {
+		if !strings.HasPrefix(asked, "referrers of ") && !strings.HasPrefix(asked, "tag ") {
+			unread = append(unread, flaw{asked, s.Failed[asked]})
+		}
+	}
+	return unread, nil
 }
 
 // Name implements [Store].

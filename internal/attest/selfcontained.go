@@ -145,7 +145,7 @@ func (r *verification) inside(j *judged, payload []byte) bool {
 // statement. The annotation is nobody's word, so it changes no judgement.
 func (r *verification) warnType(j *judged, said string) {
 	if said != "" && said != j.att.PredicateType {
-		r.warnings = append(r.warnings, fmt.Sprintf("%s: an annotation of %s says predicate type %q, the signed statement %q",
+		r.observe(report.Information, fmt.Sprintf("%s: an annotation of %s says predicate type %q, the signed statement %q",
 			r.storeNames(j.candidate), short(j.obj.digest), clip(said), clip(j.att.PredicateType)))
 	}
 }

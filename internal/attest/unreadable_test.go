@@ -98,9 +98,17 @@ func TestListedAndNotRead(t *testing.T) {
 				tt.spoil(store, att)
 			}
 			tt.opt.Keys = []trust.Key{s.key}
-			got := only(t, mustVerify(t, Subject{Repository: repoName, Digest: image}, tt.opt, store))
+			res := mustVerify(t, Subject{Repository: repoName, Digest: image}, tt.opt, store)
+			got := only(t, res)
 			if got.State != report.Unreadable || got.Family != tt.family || !strings.Contains(got.Reason, tt.want) {
 				t.Errorf("%s %s because %q, want unreadable %s because %q", got.State, got.Family, got.Reason, tt.family, tt.want)
+			}
+			again, err := VerifyDir(t.Context(), saved(res), Options{Keys: tt.opt.Keys})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if a := only(t, again[0].Result); a.State != got.State || a.Family != got.Family {
+				t.Errorf("from the saved evidence it is %s %s because %q", a.State, a.Family, a.Reason)
 			}
 		})
 	}

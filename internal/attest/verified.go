@@ -88,5 +88,7 @@ type Result struct {
 	Unverified   []Unverified
 	Files        []report.File
 	Evidence     []report.Evidence
-	Warnings     []string
+	// Observations are what was seen beside attestations and probes. An attestation that is
+	// unreadable and a probe that failed are not told here again.
+	Observations []report.Observation
 }

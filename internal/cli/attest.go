@@ -130,12 +130,17 @@ func attestExit(r *report.Report, err error) fault.Code {
 	switch {
 	case r.Verdict.Result == report.Fail || alone:
 		return fault.Policy
-	case r.Verdict.Result == report.Error || none && blind(r):
+	case r.Verdict.Result == report.Error || none && (blind(r) || unread(r)):
 		return fault.Unavailable
 	case none:
 		return fault.Policy
 	}
 	return fault.OK
+}
+
+// unread says that an attestation was listed and could not be read.
+func unread(r *report.Report) bool {
+	return slices.ContainsFunc(r.Attestations, func(at report.Attestation) bool { return at.State == report.Unreadable })
 }
 
 // blind says that no store could be asked.

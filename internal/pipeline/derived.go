@@ -181,12 +181,38 @@ func (p *platform) attestBase(ctx context.Context, img *registry.Image, man *reg
 		}
 		p.evidence(e)
 	}
-	for _, w := range res.Warnings {
-		p.saw(report.StageAttest, report.Information, "base image: "+w)
-	}
+	p.observe(ofBase(res)...)
 	if p.ground.purls == nil {
 		p.ground.purls = p.attestedPURLs(res.Verified)
 	}
+}
+
+// ofBase tells what was seen of the base's attestations, which have no list of their own
+// in the report. Only VEX of the base decides anything: of what is shown to be something
+// else it is enough to know.
+func ofBase(res *attest.Result) []report.Observation {
+	var out []report.Observation
+	add := func(kind report.Kind, family, message string) {
+		out = append(out, report.Observation{Stage: report.StageAttest, Kind: kind, Family: family, Message: "base image: " + message})
+	}
+	for _, o := range res.Observations {
+		add(o.Kind, o.Family, o.Message)
+	}
+	for _, probe := range res.Probes {
+		if probe.State == report.ProbeFailed {
+			add(report.Unread, attest.FamilyVEX, probe.Store+": "+probe.Reason)
+		}
+	}
+	for _, a := range res.Attestations {
+		kind, family := report.Information, a.Family
+		if a.Family == attest.FamilyVEX || a.Family == attest.FamilyUnknown {
+			kind, family = report.Unread, attest.FamilyVEX
+		}
+		if a.State == report.Unreadable || a.State == report.Invalid {
+			add(kind, family, fmt.Sprintf("the %s attestation %s is %s: %s", a.Family, a.Digest, a.State, a.Reason))
+		}
+	}
+	return out
 }
 
 // attestedPURLs are the packages that verified bills of materials list; nil when there

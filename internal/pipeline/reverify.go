@@ -61,9 +61,7 @@ func Reverify(ctx context.Context, cfg *config.Config, deps Deps, dir fs.FS) ([]
 			p.claims()
 			p.observe(p.substance()...)
 		}
-		for _, w := range one.Result.Warnings {
-			p.saw(report.StageAttest, report.Information, w)
-		}
+		p.observe(one.Result.Observations...)
 		out = append(out, Reverified{Report: p.finish().report, Base: one.Base})
 	}
 	return out, nil

@@ -94,9 +94,7 @@ func (p *platform) attest(ctx context.Context) {
 	}
 	p.verified, p.doubtful = res.Verified, res.Unverified
 	p.mu.Unlock()
-	for _, w := range res.Warnings {
-		p.saw(report.StageAttest, report.Information, w)
-	}
+	p.observe(res.Observations...)
 	p.file(res.Files...)
 	p.evidence(res.Evidence...)
 	p.expected(opt)

@@ -12,7 +12,8 @@ import (
 
 // integrity looks for attestations that contradict themselves or their signature. In
 // a family on which the verdict rests that is a failure, even beside a good one: a newer
-// statement may have been broken to let an older one stand.
+// statement may have been broken to let an older one stand. One of unknown family, because
+// other bytes were served for it, may be of any.
 func integrity(r *report.Report, p Policy, _ time.Time) []report.Rule {
 	families := deciding(r, p)
 	var out []report.Rule
@@ -21,7 +22,7 @@ func integrity(r *report.Report, p Policy, _ time.Time) []report.Rule {
 			continue
 		}
 		result := report.Warn
-		if slices.Contains(families, a.Family) {
+		if slices.Contains(families, a.Family) || a.Family == report.FamilyUnknown && len(families) > 0 {
 			result = report.Fail
 		}
 		out = append(out, report.Rule{Name: "integrity", Result: result,

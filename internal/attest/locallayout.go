@@ -1,0 +1,105 @@
+package attest
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"strings"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/imagegate/imagegate/internal/attest/strictjson"
+)
+
+// openLayout reads the index of an OCI layout (image-spec v1.1, image-layout.md) and
+// every manifest below it, and notes subjects, tags and cosign's marks.
+func (l *local) openLayout() error {
+	raw, err := readFile(l.fsys, path.Join(l.root, "index.json"), l.lim.manifest)
+	if err != nil {
+		return err
+	}
+	l.marked = map[string][]v1.Descriptor{}
+	return l.index(raw, map[v1.Hash]bool{}, 0)
+}
+
+func (l *local) index(raw []byte, seen map[v1.Hash]bool, depth int) error {
+	if depth > maxNested {
+		return fmt.Errorf("%w: indexes nested more than %d levels", errLimit, maxNested)
+	}
+	if err := strictjson.Check(raw, l.lim.depth); err != nil {
+		return fmt.Errorf("index: %w", err)
+	}
+	var m v1.IndexManifest
+	if err := json.Unmarshal(raw, &m); err != nil {
+		return fmt.Errorf("index: %w", err)
+	}
+	for _, d := range m.Manifests {
+		if depth == 0 {
+			l.mark(d)
+		}
+		if seen[d.Digest] {
+			continue
+		}
+		if len(seen) == maxLocalFiles {
+			return fmt.Errorf("%w: more than %d manifests", errLimit, maxLocalFiles)
+		}
+		seen[d.Digest] = true
+		raw, err := l.entry(d)
+		switch {
+		case errors.Is(err, fs.ErrNotExist) && depth > 0 && isPlatform(d): // a layout may hold one platform of an index
+			continue
+		case err == nil && d.MediaType.IsIndex():
+			err = l.index(raw, seen, depth+1)
+		}
+		if err != nil {
+			what := "manifest " + clip(d.Digest.String())
+			l.flaw(what, what, err)
+			continue
+		}
+		l.note(d, raw)
+	}
+	return nil
+}
+
+// entry reads the manifest that an entry of an index names.
+func (l *local) entry(d v1.Descriptor) ([]byte, error) {
+	if err := checkDescriptor(d); err != nil {
+		return nil, err
+	}
+	raw, err := l.readBlob(d.Digest, l.lim.manifest)
+	if err == nil && digestOf(raw) != d.Digest {
+		err = brokenf("blob %s hashes to %s", d.Digest, digestOf(raw))
+	}
+	return raw, err
+}
+
+// isPlatform reports whether an entry of an image's index is the image of a platform.
+func isPlatform(d v1.Descriptor) bool {
+	return d.Platform != nil && d.Platform.OS != "" && d.Platform.OS != "unknown" && d.Annotations[annoReferenceType] == ""
+}
+
+// mark notes the tag and cosign's mark of an entry of the layout's own index.
+func (l *local) mark(d v1.Descriptor) {
+	if tag := d.Annotations["org.opencontainers.image.ref.name"]; tag != "" {
+		if i := strings.LastIndex(tag, ":"); i >= 0 {
+			tag = tag[i+1:]
+		}
+		l.tags[tag] = d
+	}
+	if kind, ok := strings.CutPrefix(d.Annotations["kind"], "dev.cosignproject.cosign/"); ok {
+		l.marked[kind] = append(l.marked[kind], d)
+	}
+}
+
+// note records what a manifest says it is attached to.
+func (l *local) note(d v1.Descriptor, raw []byte) {
+	m, err := parseManifest(raw, l.lim)
+	if err != nil || m.Subject == nil {
+		return
+	}
+	l.subjects[m.Subject.Digest] = append(l.subjects[m.Subject.Digest], v1.Descriptor{
+		MediaType: d.MediaType, Digest: d.Digest, Size: int64(len(raw)), ArtifactType: m.ArtifactType, Annotations: m.Annotations,
+	})
+}
