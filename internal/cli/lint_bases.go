@@ -238,32 +238,30 @@ func showBases(w io.Writer, bases []base) {
 			line("now %s; pinned is %s", b.digest, b.Digest)
 		}
 		if b.err == nil {
-			line("%s; %s", age(b.subject.Created, b.now), endOfLife(b.subject.EndOfLife, b.now))
+			line("%s; %s", age(b.subject, b.now), endOfLife(b.subject, b.now))
 		}
 		line("hardened: %s", cmp.Or(b.hardened, "no equivalent is known by name"))
 	}
 }
 
-func age(created *time.Time, now time.Time) string {
-	if created == nil || created.Year() < 2000 { // the epoch of reproducible builds
-		return "no date of creation"
+func age(s report.Subject, now time.Time) string {
+	old, why := s.Age(now)
+	if why != "" {
+		return why
 	}
-	days := int(now.Sub(*created).Hours() / 24)
-	switch {
-	case days < 0:
-		return "created " + created.Format(time.DateOnly) + ", which is in the future"
-	case days == 1:
-		return "created " + created.Format(time.DateOnly) + ", 1 day ago"
+	days, ago := int(old.Hours()/24), "days ago"
+	if days == 1 {
+		ago = "day ago"
 	}
-	return fmt.Sprintf("created %s, %d days ago", created.Format(time.DateOnly), days)
+	return fmt.Sprintf("created %s, %d %s", s.Created.UTC().Format(time.DateOnly), days, ago)
 }
 
-func endOfLife(eol *time.Time, now time.Time) string {
+func endOfLife(s report.Subject, now time.Time) string {
 	switch {
-	case eol == nil:
+	case s.EndOfLife == nil:
 		return "no end of life is stated"
-	case now.After(*eol):
-		return "past its end of life, " + eol.Format(time.DateOnly)
+	case s.PastEndOfLife(now):
+		return "past its end of life, " + s.EndOfLife.UTC().Format(time.DateOnly)
 	}
-	return "end of life " + eol.Format(time.DateOnly)
+	return "end of life " + s.EndOfLife.UTC().Format(time.DateOnly)
 }

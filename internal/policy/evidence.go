@@ -119,7 +119,7 @@ func endOfLife(r *report.Report, p Policy, now time.Time) []report.Rule {
 		return one("end of life", report.Warn, "the image does not state an end of life, so it is not known whether it is past it")
 	case eol == nil:
 		return nil
-	case now.After(*eol):
+	case r.Subject.PastEndOfLife(now):
 		result := report.Warn
 		if p.FailOnEOL {
 			result = report.Fail
@@ -130,26 +130,19 @@ func endOfLife(r *report.Report, p Policy, now time.Time) []report.Rule {
 	}
 }
 
-// future is how far the clocks of builder and gate may be apart.
-const future = 24 * time.Hour
-
-// age compares the date of creation with the limit. A date that cannot be (none, the
-// epoch of reproducible builds, the future) is no date.
+// age compares the date of creation with the limit.
 func age(r *report.Report, p Policy, now time.Time) []report.Rule {
 	if p.MaxAge <= 0 {
 		return nil
 	}
-	created := r.Subject.Created
 	limit := days(p.MaxAge)
-	switch {
-	case created == nil || created.Year() < 2000:
-		return one("max-age", report.Error, "the image does not say when it was created, so the limit of "+limit+" could not be checked")
-	case created.After(now.Add(future)):
-		return one("max-age", report.Error, "the image claims to be created in the future ("+created.UTC().Format(time.DateOnly)+"), so the limit of "+limit+" could not be checked")
-	case now.Sub(*created) > p.MaxAge:
-		return one("max-age", report.Fail, fmt.Sprintf("the image is %s old, more than %s", days(now.Sub(*created)), limit))
+	switch old, why := r.Subject.Age(now); {
+	case why != "":
+		return one("max-age", report.Error, why+", so the limit of "+limit+" could not be checked")
+	case old > p.MaxAge:
+		return one("max-age", report.Fail, fmt.Sprintf("the image is %s old, more than %s", days(old), limit))
 	default:
-		return one("max-age", report.Pass, fmt.Sprintf("the image is %s old, less than %s", days(max(0, now.Sub(*created))), limit))
+		return one("max-age", report.Pass, fmt.Sprintf("the image is %s old, less than %s", days(old), limit))
 	}
 }
 

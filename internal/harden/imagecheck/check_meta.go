@@ -124,7 +124,7 @@ var endOfLife = &rule{
 			p.Undecidedf(key(where), "%s is no date", check.Quote(label))
 		case p.in.Now.IsZero():
 			p.Undecidedf(key(where), "the time of the run is not known")
-		case p.in.Now.After(day.Add(24 * time.Hour)):
+		case report.Subject{EndOfLife: &day}.PastEndOfLife(p.in.Now):
 			p.Failf(key(where), "its end of life was %s", day.Format("2006-01-02"))
 		default:
 			p.Passf("supported until %s", day.Format("2006-01-02"))
@@ -146,15 +146,15 @@ var age = &rule{
 		if l, ok := date(p.in.Config.Config.Labels["com.docker.dhi.created"]); ok && l.After(made) {
 			made, where = l, "config.Labels[com.docker.dhi.created]"
 		}
-		switch {
+		switch old, why := (report.Subject{Created: &made}).Age(p.in.Now); {
 		case p.in.Now.IsZero():
 			p.Undecidedf(key(where), "the time of the run is not known")
-		case made.Year() < 2000:
-			p.Undecidedf(key(where), "the image does not say when it was made: reproducible builds leave it out")
-		case made.After(p.in.Now.Add(24 * time.Hour)):
-			p.Failf(key(where), "it says that it was made on %s, which is in the future", made.Format("2006-01-02"))
-		case p.in.Now.Sub(made) > p.in.Budget.Age:
-			p.Failf(key(where), "it was made on %s, %d days ago; the limit is %d", made.Format("2006-01-02"), int(p.in.Now.Sub(made).Hours()/24), int(p.in.Budget.Age.Hours()/24))
+		case why != "" && made.After(p.in.Now): // a date that is a lie is no missing one
+			p.Failf(key(where), "%s", why)
+		case why != "":
+			p.Undecidedf(key(where), "%s", why)
+		case old > p.in.Budget.Age:
+			p.Failf(key(where), "it was made on %s, %d days ago; the limit is %d", made.Format("2006-01-02"), int(old.Hours()/24), int(p.in.Budget.Age.Hours()/24))
 		default:
 			p.Passf("made on %s", made.Format("2006-01-02"))
 		}

@@ -1,0 +1,28 @@
+package report
+
+import "time"
+
+// clocks is how far the clocks of builder and gate may be apart.
+const clocks = 24 * time.Hour
+
+// PastEndOfLife says whether the end of life that the image states is over. The day that
+// is named, in UTC, is supported to its end. Without a date it is false.
+func (s Subject) PastEndOfLife(now time.Time) bool {
+	if s.EndOfLife == nil {
+		return false
+	}
+	y, m, d := s.EndOfLife.UTC().Date()
+	return !now.Before(time.Date(y, m, d+1, 0, 0, 0, 0, time.UTC))
+}
+
+// Age is how old the image says that it is, and never negative. A date that cannot be
+// (none, the epoch of reproducible builds, the future) is no date: why says which.
+func (s Subject) Age(now time.Time) (age time.Duration, why string) {
+	switch {
+	case s.Created == nil || s.Created.Year() < 2000:
+		return 0, "the image does not say when it was created"
+	case s.Created.After(now.Add(clocks)):
+		return 0, "the image claims to be created in the future (" + s.Created.UTC().Format(time.DateOnly) + ")"
+	}
+	return max(0, now.Sub(*s.Created)), ""
+}
