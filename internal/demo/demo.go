@@ -55,6 +55,10 @@ type Options struct {
 	// with the same Now. "" means fresh ones.
 	Seed string
 
+	// More are attestations of each platform beside the demo's own, signed by its key unless
+	// they say otherwise.
+	More []testkit.Attestation
+
 	// Log reports what is published where, at level Info. nil discards.
 	Log *slog.Logger
 }
@@ -130,6 +134,7 @@ func (d *Demo) start(ctx context.Context, opt Options) error {
 	if err != nil {
 		return err
 	}
+	img = img.Plus(opt.More...)
 	d.Registry, err = testkit.StartRegistry(testkit.RegistryOptions{
 		Username: d.Username, Password: d.Password, Auth: testkit.Bearer, PageSize: 3,
 	})

@@ -15,7 +15,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -71,8 +70,9 @@ type Deps struct {
 	Lint func(context.Context) (*harden.Result, error)
 	// Run says how run-check starts the image, when it is asked for.
 	Run runcheck.Options
-	// Transport replaces the HTTP transport of the registry client.
-	Transport http.RoundTripper
+	// Registry has what the configuration does not name of the registry client, such as how
+	// long a silent server is waited for.
+	Registry registry.Options
 	// Logger gets debug records; nil discards them.
 	Logger *slog.Logger
 	// Progress is called when a stage begins or ends and while layers come down, from
@@ -230,12 +230,12 @@ func (r *run) resolve(ctx context.Context, in *inputs) (*registry.Image, []v1.Pl
 
 // registryOptions say how registries are reached.
 func (r *run) registryOptions(in *inputs) registry.Options {
-	return registry.Options{
-		Username: r.cfg.RegistryUsername, Password: r.cfg.RegistryPassword,
-		PlainHTTP: r.cfg.PlainHTTP, RootCAs: in.roots, AttestationRegistry: r.cfg.AttestationRegistry,
-		Timeout: r.cfg.Timeout, Transport: r.deps.Transport, Engine: r.deps.Engine, TempDir: r.deps.TempDir,
-		UserAgent: r.deps.Tool.Name + "/" + r.deps.Tool.Version, Logger: r.deps.Logger,
-	}
+	opt := r.deps.Registry
+	opt.Username, opt.Password = r.cfg.RegistryUsername, r.cfg.RegistryPassword
+	opt.PlainHTTP, opt.RootCAs, opt.AttestationRegistry = r.cfg.PlainHTTP, in.roots, r.cfg.AttestationRegistry
+	opt.Timeout, opt.Engine, opt.TempDir = r.cfg.Timeout, r.deps.Engine, r.deps.TempDir
+	opt.UserAgent, opt.Logger = r.deps.Tool.Name+"/"+r.deps.Tool.Version, r.deps.Logger
+	return opt
 }
 
 // failed is the result of a run that ended before there was a platform to judge.

@@ -114,8 +114,8 @@ func (p *platform) signers(ctx context.Context) attest.Options {
 
 // client makes requests that are not the registry's, with the user's authorities.
 func (p *platform) client() *http.Client {
-	if p.deps.Transport != nil {
-		return &http.Client{Transport: p.deps.Transport}
+	if p.deps.Registry.Transport != nil {
+		return &http.Client{Transport: p.deps.Registry.Transport}
 	}
 	return &http.Client{Transport: fetch.Transport(p.inputs.roots)}
 }

@@ -3,7 +3,6 @@ package policy
 import (
 	"cmp"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -22,7 +21,7 @@ func integrity(r *report.Report, p Policy, _ time.Time) []report.Rule {
 			continue
 		}
 		result := report.Warn
-		if slices.Contains(families, a.Family) || a.Family == report.FamilyUnknown && len(families) > 0 {
+		if mayBe(a.Family, families) {
 			result = report.Fail
 		}
 		out = append(out, report.Rule{Name: "integrity", Result: result,

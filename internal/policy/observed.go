@@ -167,8 +167,7 @@ func judge(rows map[cell]row, s seen, r *report.Report, p Policy, families []str
 func decides(s seen, p Policy, families []string) bool {
 	switch s.Stage {
 	case report.StageAttest:
-		anyFamily := s.Family == "" || s.Family == report.FamilyUnknown
-		return len(families) > 0 && (anyFamily || slices.Contains(families, s.Family))
+		return mayBe(s.Family, families)
 	case report.StageVuln:
 		return s.whole && (p.FailOnSeverity != "" || p.NeedFindings)
 	case report.StageHarden, report.StageRun:
@@ -191,6 +190,13 @@ func deciding(r *report.Report, p Policy) []string {
 }
 
 const familyVEX = "vex"
+
+// mayBe reports whether something of a family may be of one of families: what is not known
+// may be any.
+func mayBe(family string, families []string) bool {
+	unknown := family == "" || family == report.FamilyUnknown
+	return len(families) > 0 && unknown || slices.Contains(families, family)
+}
 
 // ruleOf is the name under which a stage's observations are told.
 func ruleOf(stage string) string {

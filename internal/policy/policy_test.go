@@ -161,6 +161,7 @@ func TestEvaluate(t *testing.T) {
 		{"unreadable_of_another_family", looked(attested("vex", report.Verified), attested("tests", report.Unreadable)), vex, report.Warn, "the tests attestation"},
 		{"unreadable_beside_a_suppression", looked(finding(report.High, report.Suppressed, ""), attested("vex", report.Unreadable)), high, report.Error, ""},
 		{"unreadable_and_nothing_rests_on_it", looked(attested("vex", report.Unreadable)), high, report.Warn, ""},
+		{"invalid_of_any_family", looked(attested("vex", report.Verified), attested(report.FamilyUnknown, report.Invalid)), vex, report.Fail, "is invalid"},
 		{"invalid_beside_a_suppression", looked(finding(report.High, report.Suppressed, ""), attested("vex", report.Invalid)), high, report.Fail, "is invalid"},
 		{"of_two_families_one_is_not_there", looked(attested("sbom", report.Verified)), vex, report.Fail, "none was found"},
 		{"verified_and_empty", looked(hollow("vex")), vex, report.Error, "could not be read as one: no statement"},
