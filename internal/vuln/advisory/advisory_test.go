@@ -134,7 +134,7 @@ func TestVersionOfThePackageURL(t *testing.T) {
 }
 
 func TestUndecidedIsToldAndNotClean(t *testing.T) {
-	const a323 = "Docker Hardened Images:Alpine:3.23"
+	const a323, d13 = "Docker Hardened Images:Alpine:3.23", "Docker Hardened Images:Debian:13"
 	for _, tt := range []struct {
 		name string
 		feed File
@@ -147,6 +147,14 @@ func TestUndecidedIsToldAndNotClean(t *testing.T) {
 			report.Package{Name: "jq", Version: "latest!", PURL: "pkg:apk/dhi/jq@latest%21?distro=dhi-3.23"}, "latest!"},
 		{"installed_version_is_none_from_the_beginning", osv("X", a323, "jq", events("ECOSYSTEM", "introduced=0"), "[]"),
 			report.Package{Name: "jq", Version: "latest!", PURL: "pkg:apk/dhi/jq@latest%21?distro=dhi-3.23"}, "latest!"},
+		{"installed_version_is_none_of_dpkg", osv("X", d13, "jq", events("ECOSYSTEM", "introduced=0", "fixed=1.8-1"), "[]"),
+			report.Package{Name: "jq", Version: "latest!", PURL: "pkg:deb/dhi/jq@latest%21?distro=dhi-13"}, "latest!"},
+		{"installed_version_is_none_of_semver", osv("X", "DHI", "jq", events("SEMVER", "introduced=1.0.0"), "[]"),
+			report.Package{Name: "jq", Version: "latest!", PURL: "pkg:dhi/jq@latest%21"}, "latest!"},
+		{"one_event_of_two_things", osv("X", "DHI", "jq", `[{"type":"SEMVER","events":[{"introduced":"0","fixed":"1.0.0"}]}]`, "[]"),
+			report.Package{Name: "jq", Version: "0.5.0", PURL: "pkg:dhi/jq@0.5.0"}, "not one of introduced, fixed"},
+		{"one_event_of_nothing", osv("X", "DHI", "jq", `[{"type":"SEMVER","events":[{"introduced":"0"},{}]}]`, "[]"),
+			report.Package{Name: "jq", Version: "0.5.0", PURL: "pkg:dhi/jq@0.5.0"}, "not one of introduced, fixed"},
 		{"fixed_version_is_none", osv("X", a323, "jq", events("ECOSYSTEM", "introduced=0", "fixed=?"), "[]"),
 			report.Package{Name: "jq", Version: "1.7-r0", PURL: "pkg:apk/dhi/jq@1.7-r0?distro=dhi-3.23"}, "?"},
 		{"range_without_a_beginning", osv("X", a323, "jq", events("ECOSYSTEM", "fixed=1-r0"), "[]"),
@@ -159,11 +167,61 @@ func TestUndecidedIsToldAndNotClean(t *testing.T) {
 			report.Package{Name: "jq", PURL: "pkg:dhi/jq"}, "no version"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			got := feed(t, tt.feed).Match([]report.Package{tt.pkg}, alpineImage)
+			distro := alpineImage
+			if strings.Contains(tt.pkg.PURL, "dhi-13") {
+				distro = debianImage
+			}
+			got := feed(t, tt.feed).Match([]report.Package{tt.pkg}, distro)
 			if got.Undecided != 1 || len(got.Vulnerabilities) != 0 || !strings.Contains(strings.Join(got.Problems, "\n"), tt.want) {
 				t.Errorf("got %d undecided, %d findings, problems %q; want one undecided that says %q", got.Undecided, len(got.Vulnerabilities), got.Problems, tt.want)
 			}
 		})
+	}
+}
+
+// TestFixOfAPackageNamedTwice: a record names a package once for each source that it was made
+// of, and a fix in any of them is one.
+func TestFixOfAPackageNamedTwice(t *testing.T) {
+	open, fixed := `{"introduced":"0"}`, `{"introduced":"0"},{"fixed":"2.0.0"}`
+	listed := `"versions":["1.0.0"]`
+	ranged := func(events string) string { return `"ranges":[{"type":"SEMVER","events":[` + events + `]}]` }
+	for _, tt := range []struct {
+		name          string
+		first, second string
+		state         string
+		versions      string
+	}{
+		{"without_and_then_with", ranged(open), ranged(fixed), report.FixFixed, "2.0.0"},
+		{"with_and_then_without", ranged(fixed), ranged(open), report.FixFixed, "2.0.0"},
+		{"twice_without", ranged(open), ranged(open), report.FixNotFixed, ""},
+		{"nothing_said_and_then_without", listed, ranged(open), report.FixNotFixed, ""},
+		{"without_and_then_nothing_said", ranged(open), listed, report.FixNotFixed, ""},
+		{"nothing_said_twice", listed, listed, report.FixUnknown, ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			f := feed(t, File{Name: "r.json", Data: fmt.Appendf(nil, `{"id":"CVE-1","modified":"2026-01-01T00:00:00Z","affected":[
+				{"package":{"ecosystem":"DHI","name":"jq"},%s},{"package":{"ecosystem":"DHI","name":"jq"},%s}]}`, tt.first, tt.second)})
+			got := f.Match([]report.Package{packageOf(t, "pkg:dhi/jq@1.0.0")}, nil)
+			if len(got.Vulnerabilities) != 1 {
+				t.Fatalf("got %+v", got)
+			}
+			if fix := got.Vulnerabilities[0].Fix; fix.State != tt.state || strings.Join(fix.Versions, ",") != tt.versions {
+				t.Errorf("fix %+v, want %s %q", fix, tt.state, tt.versions)
+			}
+		})
+	}
+}
+
+// TestNamesAPackage: of its release, whatever its version.
+func TestNamesAPackage(t *testing.T) {
+	f := feed(t, osv("X", "Docker Hardened Images:Alpine:3.23", "jq", "[]", `["1.7-r0"]`))
+	for purl, want := range map[string]bool{
+		"pkg:apk/dhi/jq@1.7-r0?distro=dhi-3.23": true, "pkg:apk/dhi/jq@9-r0?distro=dhi-3.23": true,
+		"pkg:apk/dhi/jq@1.7-r0?distro=dhi-3.24": false, "pkg:apk/dhi/yq@1.7-r0?distro=dhi-3.23": false, "pkg:dhi/jq@1.7": false, "jq": false,
+	} {
+		if got := f.Names(report.Package{Name: "jq", Version: "1", PURL: purl}, nil); got != want {
+			t.Errorf("%s is named: %v, want %v", purl, got, want)
+		}
 	}
 }
 
