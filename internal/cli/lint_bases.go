@@ -133,21 +133,23 @@ func (b *base) resolve(ctx context.Context, cfg *config.Config, opt registry.Opt
 	}
 	defer func() { _ = img.Close() }()
 	b.digest = img.Root.Digest.String()
-	platforms := img.Platforms()
 	if want, err := v1.ParsePlatform(cfg.Platform); err == nil {
-		platforms = append([]v1.Platform{*want}, platforms...)
+		if man, err := img.Manifest(ctx, *want); err == nil {
+			b.subject = pipeline.Subject(img, man)
+			return
+		}
 	}
-	for _, p := range platforms {
-		man, err := img.Manifest(ctx, p)
-		if err == nil {
+	entries, _ := img.Entries(ctx) // an error leaves none, and of the dates none is told
+	for _, e := range entries {
+		if man, err := img.Read(ctx, e); err == nil {
 			b.subject = pipeline.Subject(img, man)
 			return
 		}
 		if ctx.Err() != nil {
-			b.err = ctx.Err()
-			return
+			break
 		}
 	}
+	b.err = ctx.Err()
 }
 
 // equivalent says whether a hardened image of the same name is known: by name alone,
@@ -208,8 +210,8 @@ func addBases(rep *report.Report, bases []base) error {
 			if b.Digest != "" && b.Digest != b.digest {
 				saw(report.Information, "the tag of %s has moved on: pinned is %s, now it is %s", b.asked, b.Digest, b.digest)
 			}
-			if b.subject.PastEndOfLife(b.now) {
-				saw(report.Information, "%s is past its end of life, %s", b.asked, b.subject.EndOfLife.UTC().Format(time.DateOnly))
+			if eol := b.subject.EndOfLife; eol != nil && b.now.After(*eol) {
+				saw(report.Information, "%s is past its end of life, %s", b.asked, eol.Format(time.DateOnly))
 			}
 		}
 		told[b.asked] = true

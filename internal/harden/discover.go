@@ -22,9 +22,8 @@ type discovery struct {
 	opt     Options
 	kinds   map[string]check.Kind
 	exclude []string // clean patterns
-	// unfollowed tells the links that were not followed.
-	unfollowed []string
-	entries    int
+	warned  []string // links that were not followed
+	entries int
 }
 
 // readExclude refuses patterns that would silently match nothing.
@@ -145,7 +144,7 @@ func (d *discovery) linked(name string, e fs.DirEntry) bool {
 	}
 	info, err := fs.Stat(d.fsys, name)
 	if err != nil {
-		d.unfollowed = append(d.unfollowed, fmt.Sprintf("%s is a link that was not followed, and was not checked: %v", name, err))
+		d.warned = append(d.warned, fmt.Sprintf("%s is a link that was not followed, and was not checked: %v", name, err))
 		return false
 	}
 	return info.Mode().IsRegular()

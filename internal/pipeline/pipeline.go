@@ -177,7 +177,7 @@ func (r *run) all(ctx context.Context) (*Result, error) {
 	if strings.HasPrefix(r.cfg.Image, documentPrefix) {
 		return r.document(ctx, inputs)
 	}
-	img, platforms, err := r.resolve(ctx, inputs)
+	img, targets, err := r.resolve(ctx, inputs)
 	if err != nil {
 		return r.failed(nil, err)
 	}
@@ -186,8 +186,8 @@ func (r *run) all(ctx context.Context) (*Result, error) {
 	result := &Result{}
 	var reports []*report.Report
 	var faults []error
-	for _, p := range platforms {
-		one, err := r.platform(ctx, img, p, inputs, len(platforms) > 1)
+	for _, t := range targets {
+		one, err := r.platform(ctx, img, t, inputs, len(targets) > 1)
 		if err != nil {
 			faults = append(faults, err)
 		}
@@ -203,8 +203,8 @@ func (r *run) all(ctx context.Context) (*Result, error) {
 	return result, errors.Join(faults...)
 }
 
-// resolve pins the reference and chooses the platforms.
-func (r *run) resolve(ctx context.Context, in *inputs) (*registry.Image, []v1.Platform, error) {
+// resolve pins the reference and chooses the images to judge.
+func (r *run) resolve(ctx context.Context, in *inputs) (*registry.Image, []target, error) {
 	defer r.timings.start(report.StageResolve, "")()
 	r.event(Event{Stage: report.StageResolve})
 	want, err := v1.ParsePlatform(r.cfg.Platform)
@@ -217,15 +217,14 @@ func (r *run) resolve(ctx context.Context, in *inputs) (*registry.Image, []v1.Pl
 		return nil, nil, err
 	}
 	r.event(Event{Stage: report.StageResolve, Done: true, State: report.Done, Reason: img.Root.Digest.String()})
-	if r.cfg.AllPlatforms {
-		all := img.Platforms()
-		if len(all) == 0 {
-			return nil, nil, errors.Join(fault.Usagef("choose the platforms of "+img.Reference, "is it an image?",
-				"the index %s lists no platform that can run", img.Root.Digest), img.Close())
-		}
-		return img, all, nil
+	if !r.cfg.AllPlatforms {
+		return img, onePlatform(img, *want), nil
 	}
-	return img, []v1.Platform{*want}, nil
+	all, err := everyPlatform(ctx, img)
+	if err != nil {
+		return nil, nil, errors.Join(err, img.Close())
+	}
+	return img, all, nil
 }
 
 // registryOptions say how registries are reached.
@@ -303,7 +302,6 @@ func (r *run) judge(rep *report.Report) {
 		for _, l := range r.cfg.VEXLimits {
 			p.VEXLimits = append(p.VEXLimits, policy.VEXLimit(l))
 		}
-		p.VEXObjection = objectionResult(r.cfg.VEXObjection)
 	}
 	if s, ok := report.ParseSeverity(rep.Policy.FailOnCheck); ok {
 		p.FailOnCheck = s

@@ -1,14 +1,13 @@
 package pipeline
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"sync"
-
-	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/imagegate/imagegate/internal/attest"
 	"github.com/imagegate/imagegate/internal/config"
@@ -56,12 +55,12 @@ type platform struct {
 
 // platform judges one platform. The result is never nil; the error is what kept it
 // from being read.
-func (r *run) platform(ctx context.Context, img *registry.Image, want v1.Platform, in *inputs, several bool) (*platform, error) {
-	p := &platform{run: r, img: img, inputs: in, name: want.String(), report: r.newReport()}
+func (r *run) platform(ctx context.Context, img *registry.Image, t target, in *inputs, several bool) (*platform, error) {
+	p := &platform{run: r, img: img, inputs: in, name: t.name, report: r.newReport()}
 	if several {
 		p.folder = r.folderOf(p.name)
 	}
-	man, err := img.Manifest(ctx, want)
+	man, err := t.read(ctx)
 	if err != nil {
 		if several {
 			p.report.Platforms = []report.Platform{{Platform: p.name, Path: p.folder + report.FileReport}}
@@ -73,8 +72,10 @@ func (r *run) platform(ctx context.Context, img *registry.Image, want v1.Platfor
 		p.fail(report.StageResolve, err)
 		return p.finish(), err
 	}
-	p.man, p.name = man, man.Platform.String()
+	p.man, p.name = man, cmp.Or(t.label, man.Platform.String())
 	p.report.Subject = subject(img, man)
+	p.report.Subject.Platform = p.name
+	p.observe(leftOut(man)...)
 	if several {
 		p.report.Platforms = []report.Platform{{Platform: p.name, Digest: man.Descriptor.Digest.String(), Path: p.folder + report.FileReport}}
 	}
@@ -249,20 +250,13 @@ func (p *platform) packages(ctx context.Context, img *image.Image) *sbom.SBOM {
 // the image is the run's: without the image nothing is decided. So is a mistake in an
 // option, which the user has to hear of.
 func (p *platform) fail(stage string, err error) {
-	p.blind(stage, err.Error(), fault.HintOf(err))
 	p.mu.Lock()
-	defer p.mu.Unlock()
+	p.report.Stages = append(p.report.Stages, report.Stage{Name: stage, State: report.Failed, Reason: err.Error(), Hint: fault.HintOf(err)})
 	if stage == report.StagePull || errors.Is(err, context.Canceled) || fault.CodeOf(err) == fault.Usage {
 		p.faults = append(p.faults, err)
 	}
-}
-
-// blind records a stage that could not look, with the next step.
-func (p *platform) blind(stage, reason, hint string) {
-	p.mu.Lock()
-	p.report.Stages = append(p.report.Stages, report.Stage{Name: stage, State: report.Failed, Reason: reason, Hint: hint})
 	p.mu.Unlock()
-	p.event(Event{Stage: stage, Platform: p.name, Done: true, State: report.Failed, Reason: reason})
+	p.event(Event{Stage: stage, Platform: p.name, Done: true, State: report.Failed, Reason: err.Error()})
 }
 
 func (p *platform) stage(name string, state report.State, reason string) {

@@ -152,7 +152,7 @@ func TestBearerTokenIsRenewed(t *testing.T) {
 	opt := options()
 	opt.Username, opt.Password = user, password
 	img := s.mustOpen(t, "app:1", opt)
-	for _, p := range img.Platforms() {
+	for _, p := range platforms(t, img) {
 		if _, err := img.Manifest(t.Context(), p); err != nil {
 			t.Fatalf("with a token that expired: %v", err)
 		}

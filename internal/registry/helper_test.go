@@ -246,3 +246,17 @@ func readAll(t testing.TB, img *Image, d v1.Descriptor) ([]byte, error) {
 	b, err := io.ReadAll(rc)
 	return b, errors.Join(err, rc.Close())
 }
+
+// platforms are the platforms of an image's entries.
+func platforms(t testing.TB, img *Image) []v1.Platform {
+	t.Helper()
+	list, err := img.Entries(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out []v1.Platform
+	for _, e := range list {
+		out = append(out, e.Platform)
+	}
+	return out
+}

@@ -141,7 +141,7 @@ func (l *layout) isRoot(ctx context.Context, d v1.Descriptor) bool {
 	switch {
 	case kind == kindSigs, kind == kindAtts, isDigestTag(d.Annotations[annotationRefName]):
 		return false
-	case d.Platform != nil && !runnable(d) && !d.MediaType.IsIndex():
+	case isUnknown(d.Platform) && !d.MediaType.IsIndex():
 		return false
 	case d.ArtifactType != "" && !types.MediaType(d.ArtifactType).IsConfig():
 		return false

@@ -80,8 +80,8 @@ func TestLayout(t *testing.T) {
 
 	for _, ref := range []string{"oci-dir:" + dir, "oci-dir:" + dir + ":1.0", "oci-dir:" + dir + ":registry.example/app:1.0", "oci-dir:" + dir + "@" + want.String()} {
 		img := mustOpen(t, ref, options())
-		if img.Root.Digest != want || img.Source != SourceOCIDir || len(img.Platforms()) != 2 || img.Registry != "" {
-			t.Errorf("%s: root = %v, source %q, platforms %v", ref, img.Root, img.Source, img.Platforms())
+		if img.Root.Digest != want || img.Source != SourceOCIDir || len(platforms(t, img)) != 2 || img.Registry != "" {
+			t.Errorf("%s: root = %v, source %q, platforms %v", ref, img.Root, img.Source, platforms(t, img))
 		}
 	}
 
@@ -330,10 +330,10 @@ func TestRealLayouts(t *testing.T) {
 		dir := filepath.Dir(index)
 		t.Run(filepath.Base(dir), func(t *testing.T) {
 			img := mustOpen(t, "oci-dir:"+dir, options())
-			if len(img.Platforms()) == 0 {
+			if len(platforms(t, img)) == 0 {
 				t.Fatal("no platforms")
 			}
-			m, err := img.Manifest(t.Context(), img.Platforms()[0])
+			m, err := img.Manifest(t.Context(), platforms(t, img)[0])
 			if errors.Is(err, fs.ErrNotExist) {
 				t.Skip("the layout was stored without its layers")
 			}

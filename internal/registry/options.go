@@ -45,8 +45,8 @@ type Options struct {
 	IdleTimeout time.Duration
 
 	// Retries is how often a request is repeated after a broken connection, a body cut
-	// short or a status of a moment (429, 503, 522), and how often in a row a layer is resumed without a byte of progress. 0
-	// means 5, a negative number none.
+	// short or a status of a moment (429, 503, 522), and how often in a row a layer is
+	// resumed without a byte of progress. 0 means 5, a negative number none.
 	Retries int
 
 	// Backoff is the first wait before a repetition; it doubles up to 16 times itself.

@@ -2,6 +2,7 @@ package registry
 
 import (
 	"cmp"
+	"slices"
 	"strings"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -10,44 +11,10 @@ import (
 	"github.com/imagegate/imagegate/internal/fault"
 )
 
-// Platforms lists the platforms that the image is offered for, in the index's order and
-// each once. Entries without a platform and "unknown/unknown" ones, which is what
-// BuildKit's attestation manifests are, are left out; they stay in [Image.Index]. That of
-// an index within the index is listed, and [Image.Manifest] refuses it.
-// The annotation that marks those manifests is not looked at, because a runtime does
-// not look at it either: it must not hide something that can run.
-func (img *Image) Platforms() []v1.Platform {
-	platforms := []v1.Platform{}
-	if img.Index == nil {
-		return append(platforms, img.single.Platform)
-	}
-	for _, d := range img.Index.Manifests {
-		if !offered(d) {
-			continue
-		}
-		p := normal(*d.Platform)
-		if !containsPlatform(platforms, p) {
-			platforms = append(platforms, p)
-		}
-	}
-	return platforms
-}
-
-func containsPlatform(list []v1.Platform, p v1.Platform) bool {
-	for _, q := range list {
-		if q.Equals(p) {
-			return true
-		}
-	}
-	return false
-}
-
-// offered says whether d names a platform, and runnable whether it is an image for it.
+// offered says whether d names a whole platform.
 func offered(d v1.Descriptor) bool {
 	return d.Platform != nil && known(d.Platform.OS) && known(d.Platform.Architecture)
 }
-
-func runnable(d v1.Descriptor) bool { return offered(d) && !d.MediaType.IsIndex() }
 
 func known(s string) bool { return s != "" && !strings.EqualFold(s, "unknown") }
 
@@ -85,33 +52,46 @@ func normal(p v1.Platform) v1.Platform {
 
 // choose returns the position of the entry that a runtime on platform want would
 // run, or -1. The first of several equal entries wins (OCI image spec, image-index.md,
-// "manifests"); a lower variant of the same architecture is taken when the wanted one
-// is not there, as container runtimes do; and a sole variant answers a request that
-// names none.
-func choose(list []v1.Descriptor, want v1.Platform) int {
+// "manifests"), one whose platform the index names before one whose config does; a lower
+// variant of the same architecture is taken when the wanted one is not there, as container
+// runtimes do; a sole variant answers a request that names none; and an image that nobody
+// says anything of is taken when there is no other.
+func choose(list []Entry, want v1.Platform) int {
 	bare := want.Variant == ""
 	want = normal(want)
-	best, bestRank, others, other := -1, "", 0, -1
-	for i, d := range list {
-		if !runnable(d) {
-			continue
-		}
-		have := normal(*d.Platform)
-		if have.OS != want.OS || have.Architecture != want.Architecture || !strings.HasPrefix(have.OSVersion, want.OSVersion) {
-			continue
-		}
-		if have.Variant == want.Variant {
-			return i
-		}
-		others, other = others+1, i
-		if lower(have, want) && (best < 0 || have.Variant > bestRank) {
-			best, bestRank = i, have.Variant
+	exact, best, others, other, blank := -1, -1, 0, -1, -1
+	// before says whether the entry at i goes before the equal one at j that was found.
+	before := func(i, j int) bool { return j < 0 || list[i].stated && !list[j].stated }
+	for i, e := range list {
+		have := e.Platform
+		switch {
+		case e.nested(), e.err != nil:
+		case e.blank():
+			if blank < 0 {
+				blank = i
+			}
+		case have.OS != want.OS || have.Architecture != want.Architecture || !strings.HasPrefix(have.OSVersion, want.OSVersion):
+		case have.Variant == want.Variant:
+			if before(i, exact) {
+				exact = i
+			}
+		default:
+			others, other = others+1, i
+			if lower(have, want) && (best < 0 || have.Variant > list[best].Platform.Variant || have.Variant == list[best].Platform.Variant && before(i, best)) {
+				best = i
+			}
 		}
 	}
-	if best < 0 && bare && others == 1 {
+	switch {
+	case exact >= 0:
+		return exact
+	case best >= 0:
+		return best
+	case bare && others == 1:
 		return other
+	default:
+		return blank
 	}
-	return best
 }
 
 // lower says whether code for have runs on want: arm v5 on v7, amd64 v1 on v3. The
@@ -126,33 +106,30 @@ func lower(have, want v1.Platform) bool {
 }
 
 // nested is the error for an index within the index that is offered for platform want,
-// or nil. Some runtimes look into it and others do not: two would run two images.
-func (img *Image) nested(want v1.Platform) error {
-	for _, d := range img.Index.Manifests {
-		inner := d.Digest.String()
-		if !d.MediaType.IsIndex() {
+// or nil.
+func (img *Image) nested(list []Entry, want v1.Platform) error {
+	for _, e := range list {
+		if !e.nested() || !e.stated {
 			continue
 		}
-		d.MediaType = types.OCIManifestSchema1 // would it be chosen if it were an image?
-		if choose([]v1.Descriptor{d}, want) >= 0 {
-			return fault.Unavailablef("choose the platform of "+img.Reference, "name the inner index by its digest, if it is the image that is meant",
-				"for %q it lists another index, %s, which not every runtime looks into", want.String(), inner)
+		inner := e.Descriptor.Digest
+		e.Descriptor.MediaType = types.OCIManifestSchema1 // would it be chosen if it were an image?
+		if choose([]Entry{e}, want) >= 0 {
+			return img.nestedIndex(want.String(), inner)
 		}
 	}
 	return nil
 }
 
 // noPlatform is the error for a platform that is not there.
-func (img *Image) noPlatform(want v1.Platform) error {
+func (img *Image) noPlatform(list []Entry, want v1.Platform) error {
 	var there, inner []string
-	for _, p := range img.Platforms() {
-		there = append(there, p.String())
-	}
-	if img.Index != nil {
-		for _, d := range img.Index.Manifests {
-			if d.MediaType.IsIndex() {
-				inner = append(inner, d.Digest.String())
-			}
+	for _, e := range list {
+		if p := e.Platform.String(); p != "" && !slices.Contains(there, p) {
+			there = append(there, p)
+		}
+		if e.nested() {
+			inner = append(inner, e.Descriptor.Digest.String())
 		}
 	}
 	hint := "the index lists no platform that can run: is it an image?"

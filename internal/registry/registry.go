@@ -84,6 +84,9 @@ type Image struct {
 
 	mu     sync.Mutex
 	loaded map[v1.Hash]*Manifest
+
+	listing sync.Mutex
+	listed  []Entry // nil until the platforms were read
 }
 
 // Open resolves ref. A registry is asked for one manifest (and for the config when
@@ -170,7 +173,7 @@ func (img *Image) setRoot(ctx context.Context, op string, desc v1.Descriptor, ra
 		img.Index, err = parseIndex(raw, img.opt.MaxDescriptors)
 		return err
 	case kindManifest:
-		m, err := img.load(ctx, desc, raw, nil)
+		m, err := img.load(ctx, desc, raw)
 		if err != nil {
 			return err
 		}

@@ -26,9 +26,9 @@ func TestOpenResolvesByBytes(t *testing.T) {
 	if img.Registry != s.host || img.Repository != s.host+"/org/app" || img.Tag != "1.0" || img.Source != SourceRegistry {
 		t.Errorf("names = %q %q %q %q", img.Registry, img.Repository, img.Tag, img.Source)
 	}
-	ps := img.Platforms()
+	ps := platforms(t, img)
 	if len(ps) != 2 || ps[0].String() != "linux/amd64" || ps[1].String() != "linux/arm64" {
-		t.Errorf("Platforms() = %v, want linux/amd64 and linux/arm64", ps)
+		t.Errorf("platforms = %v, want linux/amd64 and linux/arm64", ps)
 	}
 	m, err := img.Manifest(t.Context(), v1.Platform{OS: "linux", Architecture: "arm64"})
 	if err != nil {

@@ -62,9 +62,7 @@ type document struct {
 	products   []product
 	lines      []textID
 	texts      []text
-	rares      []rare
 	census     census
-	ambiguity  string // the first key that readers do not agree on
 
 	authority authority
 	source    string
@@ -78,7 +76,7 @@ type document struct {
 // meta is what a document says of itself.
 type meta struct {
 	id, author, format string
-	version            edition
+	version            int
 	timestamp          time.Time
 	updated            time.Time
 }
@@ -180,18 +178,8 @@ func (d *document) trust() string {
 	}
 }
 
-// dated is the time of a statement. Zero when nothing tells, and when it is a date that
-// nothing can have yet.
-func (d *document) dated(s *statement, opt *Options) time.Time {
-	at := d.issued(s)
-	if opt.future(at) {
-		return time.Time{}
-	}
-	return at
-}
-
-// issued is the time of a statement as written: its own, else its document's, else the
-// proven time of the signature. Zero when nothing tells.
+// issued is the time of a statement: its own, else its document's, else the proven
+// time of the signature. Zero when nothing tells.
 func (d *document) issued(s *statement) time.Time {
 	switch {
 	case !s.stated.IsZero():

@@ -89,12 +89,8 @@ func (m *matcher) judge(f *finding, e entry) verdict {
 		}
 	}
 	// An image named by its digest pins every package in it, with or without versions.
-	v.broad = (line == nil || line.version == "") && !v.scope.digest && !d.ranged(p)
-	if line == nil {
-		if far, why := d.wholly(s, p); far != applies {
-			return v.at(far, why)
-		}
-	} else {
+	v.broad = (line == nil || line.version == "") && !v.scope.digest
+	if line != nil {
 		if far, why := m.meets(&v, f, line, p, e); far != applies {
 			return v.at(far, why)
 		}
@@ -153,9 +149,6 @@ func (d *document) narrower(s *statement) bool {
 		list := p.within
 		if list.n == 0 || !p.image {
 			list = p.called
-		}
-		if d.ranged(p) {
-			return true
 		}
 		for _, id := range d.list(list) {
 			if d.shapeOf(id)&(isVersioned|isImageURL) == isVersioned {

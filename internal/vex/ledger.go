@@ -64,10 +64,7 @@ func NewLedger(res Result, image Image, opt Options) Ledger {
 		Counts: report.CountVulnerabilities(res.Vulnerabilities), Hygiene: res.Hygiene,
 		Findings:  make([]LedgerFinding, 0, len(res.Vulnerabilities)),
 		Documents: append([]report.VEXDocument{}, res.Documents...),
-		Warnings:  []string{},
-	}
-	for _, o := range res.Observations {
-		l.Warnings = append(l.Warnings, o.Message)
+		Warnings:  append([]string{}, res.Warnings...),
 	}
 	if image.DHINameVerified {
 		l.Image.Canonical = image.DHIName

@@ -26,8 +26,6 @@ import (
 	"github.com/compose-spec/compose-go/v2/loader"
 	"github.com/compose-spec/compose-go/v2/types"
 	"go.yaml.in/yaml/v3"
-
-	"github.com/imagegate/imagegate/internal/report"
 )
 
 // Limits of one project.
@@ -56,9 +54,9 @@ type Project struct {
 	Services []*Service
 	// Includes are the projects that this one includes, each a base and what goes on top.
 	Includes [][]string
-	// Observations are variables without a value, and what was not read, such as files of
-	// other places.
-	Observations []report.Observation
+	// Warnings are things a reader should know: variables without a value, files of
+	// other places that were not fetched.
+	Warnings []string
 
 	model *types.Project
 	docs  []*document
@@ -121,8 +119,7 @@ type reader struct {
 	docs     map[string]*document
 	injected int
 	ports    int
-	// seen are the observations, by their text.
-	seen map[string]report.Kind
+	warn     map[string]bool
 	// lookup returns the value of a variable; open is true when the text that was
 	// substituted last lacks one.
 	lookup func(string) (string, bool)
@@ -148,7 +145,7 @@ func Load(ctx context.Context, fsys fs.FS, files []string, opt Options) (p *Proj
 			p, err = nil, &LoadError{Path: files[0], Line: 1, Err: fmt.Errorf("the loader gave up: %v", r)}
 		}
 	}()
-	r := &reader{fsys: fsys, read: map[string]bool{}, docs: map[string]*document{}, seen: map[string]report.Kind{}, fill: empty}
+	r := &reader{fsys: fsys, read: map[string]bool{}, docs: map[string]*document{}, warn: map[string]bool{}, fill: empty}
 	p = &Project{Path: files[0], opt: opt}
 	dir := path.Dir(path.Clean(files[0]))
 	r.dir = dir
@@ -181,7 +178,7 @@ func Load(ctx context.Context, fsys fs.FS, files []string, opt Options) (p *Proj
 			files := []string{}
 			for _, f := range inc {
 				if remote(f) {
-					r.seen[fmt.Sprintf("%s includes %s, which is not fetched", name, f)] = report.LeftOut
+					r.warn[fmt.Sprintf("%s includes %s, which is not fetched", name, f)] = true
 				} else {
 					files = append(files, path.Join(path.Dir(name), f))
 				}
@@ -214,7 +211,7 @@ func Load(ctx context.Context, fsys fs.FS, files []string, opt Options) (p *Proj
 	}
 	p.model, err = load(details, empty)
 	filled := false
-	if err != nil && len(r.seen) > 0 {
+	if err != nil && len(r.warn) > 0 {
 		// Variables without a value may be all that is wrong: it is the values of
 		// another place that are missing, and the rest can be checked.
 		for _, fill := range []func(text, name string) string{
@@ -234,9 +231,7 @@ func Load(ctx context.Context, fsys fs.FS, files []string, opt Options) (p *Proj
 	}
 	p.services(r)
 	p.Files = slices.Sorted(maps.Keys(r.read))
-	for _, text := range slices.Sorted(maps.Keys(r.seen)) {
-		p.Observations = append(p.Observations, report.Observation{Stage: report.StageHarden, Kind: r.seen[text], Message: text})
-	}
+	p.Warnings = slices.Sorted(maps.Keys(r.warn))
 	if !partial && r.injected == 0 && !filled {
 		if err := p.consistent(); err != nil {
 			p.refusal = err
