@@ -37,7 +37,7 @@ func TestResolveBases(t *testing.T) {
 		"Dockerfile:2: " + ref + "@" + digest + "\n    now " + digest + ", as pinned",
 		"Dockerfile:3: " + ref + "@" + old + "\n    now " + digest + "; pinned is " + old,
 		"created 2026-04-30, 1 day ago; end of life ",
-		"warning: Dockerfile:3: the tag of " + ref + " has moved on",
+		"note: Dockerfile:3: the tag of " + ref + " has moved on",
 	} {
 		if !strings.Contains(stdout, want) {
 			t.Errorf("nothing says %q:\n%s", want, stdout)

@@ -61,8 +61,12 @@ func Annotations(r *report.Report, file string, line int) []Annotation {
 		}
 	}
 	for _, a := range r.Attestations {
-		if a.State == report.Invalid {
+		switch a.State {
+		case report.Invalid:
 			warnings = append(warnings, at("warning", "Invalid "+a.Family+" attestation", a.Digest+": "+a.Reason))
+		case report.Unreadable:
+			warnings = append(warnings, at("warning", "Unreadable "+a.Family+" attestation", a.Digest+": "+a.Reason))
+		case report.Verified, report.Unverified:
 		}
 	}
 	for _, s := range r.Stages {
@@ -70,8 +74,10 @@ func Annotations(r *report.Report, file string, line int) []Annotation {
 			warnings = append(warnings, at("warning", s.Name+" "+string(s.State), strings.TrimSuffix(s.Reason, ".")+hint(s.Hint)))
 		}
 	}
-	for _, w := range r.Observations {
-		warnings = append(warnings, at("warning", w.Stage, w.Message))
+	for _, o := range r.Observations {
+		if !note(o) {
+			warnings = append(warnings, at("warning", o.Stage+" "+kindWord(o.Kind), o.Message))
+		}
 	}
 	for _, c := range checksByGravity(r) {
 		if c.State != report.CheckFailed {

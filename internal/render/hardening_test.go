@@ -93,7 +93,10 @@ func TestFailedChecksAreErrorsOnlyWhereThePolicySaysSo(t *testing.T) {
 func TestLint(t *testing.T) {
 	r := hardened()
 	r.Verdict = report.Verdict{Result: report.Fail, Reasons: []string{"1 finding at or above high", "1 could not decide"}}
-	r.Observations = []report.Observation{{Kind: report.Information, Stage: report.StageHarden, Message: "a variable has no value"}}
+	r.Observations = []report.Observation{
+		{Kind: report.Information, Stage: report.StageHarden, Message: "a variable has no value"},
+		{Kind: report.Unread, Stage: report.StageHarden, Message: "b/Dockerfile could not be parsed"},
+	}
 	r.Stages = []report.Stage{{Name: report.StageHarden, State: report.Done, Reason: "2 files"}}
 	var b strings.Builder
 	if err := render.Lint(&b, r, render.LintOptions{}); err != nil {
@@ -104,7 +107,8 @@ a/Dockerfile:2: medium: HIG-D002 Pinned: a tag
 b/Dockerfile:9: high: HIG-D005 USER last: root
     remedy: USER 65532:65532
 undecided: HIG-I020 Small: the sizes are not known
-warning: a variable has no value
+warning: b/Dockerfile could not be parsed
+note: a variable has no value
 FAIL 1 finding at or above high
 and 1 could not decide
 Score 7/12 (nothing to look at for 1). 28 of 32 checks passed, 3 failed, 1 could not decide.

@@ -28,8 +28,12 @@ func Lint(w io.Writer, r *report.Report, opt LintOptions) error {
 	if !opt.Quiet {
 		t.outcomes(&b, report.CheckFailed)
 		t.outcomes(&b, report.CheckUndecided)
-		for _, note := range r.Observations {
-			fmt.Fprintf(&b, "%s %s\n", t.paint(yellow, "warning:"), plainLong(note.Message))
+		for _, o := range r.Observations {
+			label := t.paint(yellow, "warning:")
+			if note(o) {
+				label = t.paint(dim, "note:")
+			}
+			fmt.Fprintf(&b, "%s %s\n", label, plainLong(o.Message))
 		}
 	}
 	verdict := t.paint(verdictColor(r.Verdict.Result), verdictWord(r.Verdict.Result))

@@ -37,7 +37,7 @@ func Markdown(w io.Writer, r *report.Report, budget int) error {
 	open, suppressed := split(r)
 	if src := r.Subject.Source; src == report.SourceFiles || src == report.SourceContainer {
 		return writeSummary(w, fit(max(budget, MinBudget), []section{
-			mdVerdict(r), mdChecks(r), mdScore(r), mdControls(r), mdWarnings(r), mdEvidence(r), mdFiles(r),
+			mdVerdict(r), mdChecks(r), mdScore(r), mdControls(r), mdUnseen(r), mdNotes(r), mdEvidence(r), mdFiles(r),
 		}))
 	}
 	return writeSummary(w, fit(max(budget, MinBudget), []section{
@@ -52,9 +52,9 @@ func Markdown(w io.Writer, r *report.Report, budget int) error {
 		mdChecks(r),
 		mdScore(r),
 		mdControls(r),
-		mdStages(r),
+		mdUnseen(r),
 		mdDrift(r),
-		mdWarnings(r),
+		mdNotes(r),
 		mdEvidence(r),
 		mdFiles(r),
 	}))

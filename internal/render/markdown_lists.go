@@ -117,18 +117,27 @@ func mdSuppressed(r *report.Report, suppressed []report.Vulnerability) section {
 	return s
 }
 
-// mdStages lists what was not seen: it matters more than what was.
-func mdStages(r *report.Report) section {
+// mdUnseen lists what was not seen, stages as a whole and parts of them: it matters more
+// than what was.
+func mdUnseen(r *report.Report) section {
 	s := section{head: "### Not looked at\n\n", tail: "\n", most: mostOther, more: moreItems}
+	add := func(stage, state, platform, text string) {
+		s.rows = append(s.rows, fmt.Sprintf("- **%s %s**%s: %s\n", word(stage), word(state), onPlatform(r, platform), text))
+	}
 	for _, st := range r.Stages {
 		if st.State == report.Done {
 			continue
 		}
-		text := fmt.Sprintf("- **%s %s**%s: %s", word(st.Name), word(string(st.State)), onPlatform(r, st.Platform), sentence(st.Reason))
+		text := sentence(st.Reason)
 		if st.Hint != "" {
 			text += ". Next step: " + sentence(st.Hint)
 		}
-		s.rows = append(s.rows, text+"\n")
+		add(st.Name, string(st.State), st.Platform, text)
+	}
+	for _, o := range r.Observations {
+		if !note(o) {
+			add(o.Stage, kindWord(o.Kind), o.Platform, sentence(o.Message))
+		}
 	}
 	if len(s.rows) == 0 {
 		return section{}
@@ -136,17 +145,17 @@ func mdStages(r *report.Report) section {
 	return s
 }
 
-func mdWarnings(r *report.Report) section {
-	if len(r.Observations) == 0 {
+func mdNotes(r *report.Report) section {
+	s := section{tail: "\n</details>\n\n", most: mostOther, more: moreItems}
+	for _, o := range r.Observations {
+		if note(o) {
+			s.rows = append(s.rows, fmt.Sprintf("- %s%s: %s\n", word(o.Stage), onPlatform(r, o.Platform), sentence(o.Message)))
+		}
+	}
+	if len(s.rows) == 0 {
 		return section{}
 	}
-	s := section{
-		head: fmt.Sprintf("<details><summary>Warnings: %d</summary>\n\n", len(r.Observations)),
-		tail: "\n</details>\n\n", most: mostOther, more: moreItems,
-	}
-	for _, w := range r.Observations {
-		s.rows = append(s.rows, fmt.Sprintf("- %s%s: %s\n", word(w.Stage), onPlatform(r, w.Platform), sentence(w.Message)))
-	}
+	s.head = fmt.Sprintf("<details><summary>Notes: %d</summary>\n\n", len(s.rows))
 	return s
 }
 

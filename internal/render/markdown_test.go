@@ -145,7 +145,7 @@ func everything(n int) *report.Report {
 		r.Verdict.Reasons = append(r.Verdict.Reasons, fmt.Sprintf("reason %d", i))
 		r.Attestations = append(r.Attestations, report.Attestation{Family: "other", Digest: fmt.Sprintf("sha256:%064d", i), State: report.Unverified, Reason: "no key"})
 		r.Evidence = append(r.Evidence, report.Evidence{Kind: "layer", Digest: fmt.Sprintf("sha256:%064d", i)})
-		r.Observations = append(r.Observations, report.Observation{Kind: report.Information, Stage: "sbom", Message: fmt.Sprintf("warning %d", i)})
+		r.Observations = append(r.Observations, report.Observation{Kind: report.Unread, Stage: "sbom", Message: fmt.Sprintf("warning %d", i)})
 	}
 	r.Policy.Require = nil
 	r.Discovery = nil

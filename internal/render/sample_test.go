@@ -14,6 +14,7 @@ const (
 	indexDigest = "sha256:1111111111111111111111111111111111111111111111111111111111111111"
 	imageDigest = "sha256:2222222222222222222222222222222222222222222222222222222222222222"
 	vexDigest   = "sha256:3333333333333333333333333333333333333333333333333333333333333333"
+	provDigest  = "sha256:5555555555555555555555555555555555555555555555555555555555555555"
 	sbomDigest  = "sha256:4444444444444444444444444444444444444444444444444444444444444444"
 	keyName     = "key demo (sha256:5555)"
 )
@@ -99,6 +100,8 @@ func sample() *report.Report {
 				State: report.Verified, Signer: keyName, Reason: "signature and bindings hold", Size: 2048, Subject: imageDigest},
 			{PredicateType: "https://cyclonedx.org/bom/v1.6", Family: "sbom", Digest: sbomDigest, Store: "dhi.io/python",
 				State: report.Invalid, Reason: "the layer does not hash to its digest", Size: 4096, Subject: imageDigest},
+			{PredicateType: "https://slsa.dev/provenance/v1", Family: "provenance", Digest: provDigest, Store: "dhi.io/python",
+				State: report.Unreadable, Reason: "its blob: 503 Service Unavailable", Subject: imageDigest},
 		},
 		Database: report.Database{State: report.Done, Schema: "v6.1.0", Built: date(2026, 11, 22), Checksum: "sha256:9999", Source: "cache"},
 		Vulnerabilities: []report.Vulnerability{
@@ -123,8 +126,12 @@ func sample() *report.Report {
 			{Kind: "manifest", Name: "linux/amd64", Digest: imageDigest, Size: 800},
 			{Kind: "attestation", Name: "vex", Digest: vexDigest, Size: 700, Path: "attestations/vex.json"},
 		},
-		Observations: []report.Observation{{Kind: report.Unread, Stage: report.StageVuln, Message: "1 package has no version"}},
-		Policy:       report.Policy{FailOnSeverity: "high", OnlyFixed: true, Require: []string{"vex", "sbom"}, VEXPolicy: "verified"},
+		Observations: []report.Observation{
+			{Kind: report.Unread, Stage: report.StageVuln, Message: "1 package has no version"},
+			{Kind: report.LeftOut, Stage: report.StageAttest, Message: "only the first 1000 referrers were considered", Count: 7},
+			{Kind: report.Information, Stage: report.StageHarden, Message: "compose.prod.yaml is checked on top of compose.yaml"},
+		},
+		Policy: report.Policy{FailOnSeverity: "high", OnlyFixed: true, Require: []string{"vex", "sbom"}, VEXPolicy: "verified"},
 		Verdict: report.Verdict{
 			Result: report.Fail,
 			Reasons: []string{
@@ -261,7 +268,7 @@ func poison(s string) *report.Report {
 	for i := range r.SBOM.Documents {
 		r.SBOM.Documents[i].Path = s
 	}
-	r.Observations = []report.Observation{{Kind: report.Information, Stage: s, Message: s}}
+	r.Observations = []report.Observation{{Kind: report.Information, Stage: s, Message: s}, {Kind: report.Kind(s), Stage: s, Message: s}}
 	r.Policy.Require = []string{s}
 	r.Verdict.Reasons = []string{s, s}
 	return r

@@ -33,7 +33,7 @@ func Text(w io.Writer, r *report.Report, opt TextOptions) error {
 	t := texter{r: r, color: opt.Color, width: max(opt.Width, 40)}
 	open, suppressed := split(r)
 	text := fit(textBudget, []section{
-		t.verdict(), t.numbers(), t.attestations(), t.open(open), t.suppressed(suppressed), t.checks(), t.stages(), t.warnings(),
+		t.verdict(), t.numbers(), t.attestations(), t.open(open), t.suppressed(suppressed), t.checks(), t.unseen(), t.notes(),
 	})
 	if _, err := io.WriteString(w, text); err != nil {
 		return fmt.Errorf("write text: %w", err)
@@ -181,7 +181,11 @@ func (t texter) attestations() section {
 	families := map[signed][]string{}
 	for _, a := range t.r.Attestations {
 		if a.State != report.Verified {
-			s.rows = append(s.rows, t.line(2, 10, red, string(a.State), a.Family+" "+a.Digest+": "+a.Reason+t.on(a.Platform)))
+			color := red
+			if a.State == report.Unreadable {
+				color = yellow // it may be genuine
+			}
+			s.rows = append(s.rows, t.line(2, 10, color, string(a.State), a.Family+" "+a.Digest+": "+a.Reason+t.on(a.Platform)))
 			continue
 		}
 		k := signed{a.Signer, a.Platform}
@@ -235,7 +239,8 @@ func (t texter) suppressed(suppressed []report.Vulnerability) section {
 	return s
 }
 
-func (t texter) stages() section {
+// unseen lists what was not looked at: stages as a whole, then parts of them.
+func (t texter) unseen() section {
 	s := section{head: t.title("Not looked at"), most: mostOther, more: t.more}
 	for _, st := range t.r.Stages {
 		if st.State != report.Done {
@@ -246,16 +251,23 @@ func (t texter) stages() section {
 			s.rows = append(s.rows, t.line(2, 10, yellow, string(st.State), text))
 		}
 	}
+	for _, o := range t.r.Observations {
+		if !note(o) {
+			s.rows = append(s.rows, t.line(2, 10, yellow, kindWord(o.Kind), o.Stage+t.on(o.Platform)+": "+o.Message))
+		}
+	}
 	if len(s.rows) == 0 {
 		return section{}
 	}
 	return s
 }
 
-func (t texter) warnings() section {
-	s := section{head: t.title("Warnings"), most: mostReasons, more: t.more}
-	for _, w := range t.r.Observations {
-		s.rows = append(s.rows, t.line(2, 10, yellow, w.Stage, w.Message+t.on(w.Platform)))
+func (t texter) notes() section {
+	s := section{head: t.title("Notes"), most: mostReasons, more: t.more}
+	for _, o := range t.r.Observations {
+		if note(o) {
+			s.rows = append(s.rows, t.line(2, 10, dim, o.Stage, o.Message+t.on(o.Platform)))
+		}
 	}
 	if len(s.rows) == 0 {
 		return section{}
