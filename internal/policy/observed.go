@@ -222,7 +222,7 @@ func tell(c cell, whole bool, n int, what string) string {
 	case report.LeftOut:
 		return fmt.Sprintf("%s: left out %s: %s", c.stage, things, what)
 	case report.FoundNone:
-		return fmt.Sprintf("%s: missing %s: %s", c.stage, things, what)
+		return fmt.Sprintf("%s: %s", c.stage, what)
 	default:
 		return fmt.Sprintf("%s: %s of kind %q: %s", c.stage, things, c.kind, what)
 	}
