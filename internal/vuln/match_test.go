@@ -2,6 +2,7 @@ package vuln_test
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"slices"
 	"strings"
@@ -220,6 +221,25 @@ func TestMatchFillsInFromNVD(t *testing.T) {
 	}
 	if v.Namespace != "alpine:distro:alpine:3.20" || v.Fix.State != report.FixFixed {
 		t.Errorf("namespace %q, fix %q are not the distribution's", v.Namespace, v.Fix.State)
+	}
+}
+
+// TestPackagesAreNamedOnceAndFew: a list of thousands is a sentence still.
+func TestPackagesAreNamedOnceAndFew(t *testing.T) {
+	db := openDB(t, records())
+	var all []pkg.Package
+	for _, name := range []string{"a", "b", "b", "c", "d", "e", "f", "g"} {
+		p := binary(name, "1", "acme")
+		p.PURL, p.Locations = "pkg:dhi/"+name+"@1", at(fmt.Sprintf("/%d", len(all)), "sha256:app")
+		all = append(all, p)
+	}
+	m, err := db.Match(t.Context(), document(debian12, all...), vuln.MatchOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	left := strings.Join(told(m, report.LeftOut), "\n")
+	if !strings.HasPrefix(left, "8 packages") || strings.Count(left, "pkg:dhi/b@1") != 1 || !strings.HasSuffix(left, "e 1 (pkg:dhi/e@1), and 2 more") {
+		t.Errorf("left out: %q", left)
 	}
 }
 

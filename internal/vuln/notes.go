@@ -58,13 +58,18 @@ func (m *Matches) tell(in packages) {
 	}
 }
 
+// examples names the first of a list; the same package at several places is one.
 func examples[T any](list []T, name func(T) string) string {
 	var out []string
-	for _, p := range list[:min(len(list), named)] {
-		out = append(out, name(p))
+	seen := map[string]bool{}
+	for _, p := range list {
+		if s := name(p); !seen[s] {
+			seen[s] = true
+			out = append(out, s)
+		}
 	}
-	if more := len(list) - named; more > 0 {
-		out = append(out, fmt.Sprintf("and %d more", more))
+	if more := len(out) - named; more > 0 {
+		out = append(out[:named], fmt.Sprintf("and %d more", more))
 	}
 	return strings.Join(out, ", ")
 }

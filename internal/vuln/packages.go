@@ -67,8 +67,10 @@ func gather(s *sbom.SBOM) packages {
 	return out
 }
 
-// written is a package as its document has it.
-func written(p *pkg.Package) string { return fmt.Sprintf("%s %s (%s)", p.Name, p.Version, p.PURL) }
+// written is a package as its document has it, at a readable length.
+func written(p *pkg.Package) string {
+	return fmt.Sprintf("%.200s %.100s (%.300s)", p.Name, p.Version, p.PURL)
+}
 
 // isDHI reports whether p is one of Docker's own components (pkg:dhi/…). Only the DHI
 // feed speaks of them: the records of Debian, Alpine or PyPI for a package of that name
