@@ -60,7 +60,7 @@ func floorPlan() map[string]room {
 		},
 		"sbom": {
 			internal: []string{"report", "fault"},
-			outside:  []string{"github.com/anchore/syft", "github.com/anchore/stereoscope", "github.com/CycloneDX/cyclonedx-go", "github.com/package-url/packageurl-go", "github.com/glebarez/go-sqlite", ggcr},
+			outside:  []string{"github.com/anchore/syft", "github.com/anchore/stereoscope", "github.com/CycloneDX/cyclonedx-go", "github.com/package-url/packageurl-go", "github.com/glebarez/go-sqlite", "github.com/klauspost/compress", ggcr},
 		},
 		"attest": {
 			internal: []string{"report", "fault"},

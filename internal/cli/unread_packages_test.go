@@ -153,6 +153,17 @@ func TestUnreadFiles(t *testing.T) {
 			must(t, code, r, text, fault.Policy, report.Fail)
 		})
 	}
+	t.Run("nested_archives", func(t *testing.T) { // refused before anything is unpacked
+		w.ownTemp()
+		code, r, text := w.scanLayers([]testkit.Layer{layerOf(t, map[string]string{
+			"etc/os-release": release12, "var/lib/dpkg/status": debOK,
+			"app/bomb.jar": jarOf(t, map[string]string{"a.jar": strings.Repeat("\x00", 160<<20), "b.jar": strings.Repeat("\x00", 160<<20)}),
+		}, true)})
+		must(t, code, r, text, fault.OK, report.Warn)
+		if reasons := strings.Join(r.Verdict.Reasons, "\n"); !strings.Contains(reasons, "/app/bomb.jar") || !strings.Contains(reasons, "limit MaxRatio") {
+			t.Errorf("reasons %q, want the archive and its limit", reasons)
+		}
+	})
 	t.Run("nothing_in_it", func(t *testing.T) { // read to its end, and no package is in it
 		code, r, text := w.scanLayers([]testkit.Layer{layerOf(t, map[string]string{
 			"etc/os-release": release12, "var/lib/dpkg/status": debOK, "var/lib/dpkg/status.d/x.md5sums": "0123  bin/x\n",

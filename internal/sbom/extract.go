@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
-	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -43,17 +42,25 @@ func extract(ctx context.Context, src source.Source, opt Options, more ...pkgcat
 	if err != nil {
 		return nil, fault.New(fault.Internal, op, "", err)
 	}
+	held, err := measure(ctx, src, opt)
+	if err != nil {
+		if ctx.Err() != nil {
+			return nil, timeout(op, err)
+		}
+		return nil, fault.New(fault.Unavailable, op, "", err)
+	}
+	opt.Parallel = held.parallel(opt.Parallel)
 	var causes []error
 	for {
 		embedded := &embedded{max: opt.MaxEmbedded}
-		s, err := syft.CreateSBOM(ctx, src, config(opt, embedded, out.failed).WithCatalogers(more...))
+		s, err := syft.CreateSBOM(ctx, held.guard(src), config(opt, embedded, out.failed).WithCatalogers(more...))
 		if err == nil {
 			err = ctx.Err()
 		}
 		if err == nil {
 			sortRelationships(s.Relationships)
 			out.syft = s
-			if err := out.look(ctx, src, embedded.remarks, opt); err != nil {
+			if err := out.look(ctx, src, append(held.remarks, embedded.remarks...), opt); err != nil {
 				return nil, err
 			}
 			return out, nil
@@ -146,14 +153,10 @@ func config(opt Options, embedded *embedded, without []string) *syft.CreateSBOMC
 	p.JavaScript.SearchRemoteLicenses = false
 	p.Python.SearchRemoteLicenses = false
 
-	parallel := opt.Parallel
-	if parallel <= 0 {
-		parallel = runtime.GOMAXPROCS(0)
-	}
 	return syft.DefaultCreateSBOMConfig().
 		WithTool(opt.Tool, opt.Version).
 		WithPackagesConfig(p).
-		WithParallelism(parallel).
+		WithParallelism(opt.Parallel).
 		WithUnknownsConfig(unknowns()).
 		WithCatalogers(pkgcataloging.NewAlwaysEnabledCatalogerReference(embedded)).
 		WithCatalogerSelection(cataloging.NewSelectionRequest().WithRemovals(without...))

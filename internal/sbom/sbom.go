@@ -25,38 +25,6 @@ import (
 	"github.com/imagegate/imagegate/internal/report"
 )
 
-// Options tune [Extract]. The zero value is ready to use.
-type Options struct {
-	// Tool and Version name the program in what is written. "" means imagegate and dev.
-	Tool, Version string
-	// Created is written as the time of the documents, in UTC and whole seconds. The
-	// zero time is written as 1970-01-01T00:00:00Z.
-	Created time.Time
-	// Parallel is how many files are cataloged at once. 0 means one for each core that
-	// the program may use.
-	Parallel int
-	// MaxEmbedded is the largest SBOM read inside the image, in bytes. 0 means 64 MiB.
-	MaxEmbedded int64
-	// MaxWarnings bounds the files that are each named as unread; one more observation
-	// says how many there are. 0 means 100.
-	MaxWarnings int
-	// TempDir is where databases are copied to while they are read. "" means the
-	// system's directory for temporary files.
-	TempDir string
-}
-
-func (o Options) withDefaults() Options {
-	o.Tool = cmp.Or(o.Tool, "imagegate")
-	o.Version = cmp.Or(o.Version, "dev")
-	if o.MaxEmbedded <= 0 {
-		o.MaxEmbedded = 64 << 20
-	}
-	if o.MaxWarnings <= 0 {
-		o.MaxWarnings = 100
-	}
-	return o
-}
-
 // SBOM is a bill of materials, extracted or decoded.
 type SBOM struct {
 	syft      *sbom.SBOM

@@ -25,6 +25,7 @@ var none = []string{
 	"no package identified in executable file",
 	"no package identified in archive",
 	"unable to determine packages", // a list or a resource without any
+	"rust cataloger: unable to read dependency information: unknown file format",
 	"failed to find mtree file", "failed to find alpm files",
 	"unable to read golang version info", "unable to read golang arch info", "unable to read golang symbol info",
 }
@@ -50,7 +51,10 @@ func remarks(s *sbom.SBOM, files file.Resolver, c *checker) (out []remark) {
 // missing reports whether a remark of Syft's means that something may not be listed.
 func missing(said string) bool {
 	task, text, _ := strings.Cut(said, ": ")
-	if task == "dpkg-db-cataloger" || task == "rpm-db-cataloger" {
+	switch {
+	case strings.HasPrefix(task, "file-"): // digests and properties of files, no packages
+		return false
+	case task == "dpkg-db-cataloger", task == "rpm-db-cataloger":
 		return !filesOnly(said)
 	}
 	return !slices.ContainsFunc(none, func(n string) bool { return strings.HasPrefix(text, n) })
