@@ -75,7 +75,7 @@ func floorPlan() map[string]room {
 		},
 		"vex": {
 			internal: []string{"report", "fault"},
-			outside:  []string{"github.com/openvex/go-vex", "github.com/package-url/packageurl-go"},
+			outside:  []string{"github.com/openvex/go-vex", "github.com/package-url/packageurl-go", "github.com/knqyf263", "github.com/aquasecurity/go-pep440-version", "github.com/masahiro331/go-mvn-version"},
 		},
 		"harden": {
 			internal: []string{"report", "fault"},

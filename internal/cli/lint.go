@@ -111,12 +111,9 @@ func (a *app) lint(ctx context.Context, cfg *config.Config, paths []string, flag
 	}
 	if len(res.Files) == 0 {
 		return fault.Unavailablef("lint "+strings.Join(paths, " "), "name the files, or the directory that they are in",
-			"%s", strings.Join(append([]string{"there is no Dockerfile and no Compose file, so nothing was checked"}, res.Warnings...), "; "))
+			"%s", strings.Join(append([]string{"there is no Dockerfile and no Compose file, so nothing was checked"}, messages(res.Observations)...), "; "))
 	}
-	rep.Checks = res.Checks
-	for _, w := range res.Warnings {
-		rep.Observations = append(rep.Observations, report.Observation{Stage: report.StageHarden, Kind: report.Information, Message: w})
-	}
+	rep.Checks, rep.Observations = res.Checks, res.Observations
 	baseErr := addBases(rep, bases)
 	rep.Stages = []report.Stage{{Name: report.StageHarden, State: report.Done, Reason: lintSummary(res)}}
 	p := policy.Policy{}

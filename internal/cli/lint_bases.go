@@ -210,8 +210,8 @@ func addBases(rep *report.Report, bases []base) error {
 			if b.Digest != "" && b.Digest != b.digest {
 				saw(report.Information, "the tag of %s has moved on: pinned is %s, now it is %s", b.asked, b.Digest, b.digest)
 			}
-			if eol := b.subject.EndOfLife; eol != nil && b.now.After(*eol) {
-				saw(report.Information, "%s is past its end of life, %s", b.asked, eol.Format(time.DateOnly))
+			if b.subject.PastEndOfLife(b.now) {
+				saw(report.Information, "%s is past its end of life, %s", b.asked, b.subject.EndOfLife.UTC().Format(time.DateOnly))
 			}
 		}
 		told[b.asked] = true

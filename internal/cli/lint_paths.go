@@ -133,7 +133,7 @@ func lintFiles(ctx context.Context, paths []string, opt harden.Options) (*harden
 			f.Path = r.show(f.Path)
 			all.Files = append(all.Files, f)
 		}
-		all.Warnings = append(all.Warnings, res.Warnings...)
+		all.Observations = append(all.Observations, res.Observations...)
 		return nil
 	})
 	return all, err

@@ -63,16 +63,16 @@ func (a *app) sbom(cmd *cobra.Command, cfg *config.Config, toDir bool) error {
 	}
 	i := slices.IndexFunc(result.Files, func(f report.File) bool { return strings.HasPrefix(f.Path, "sbom.") })
 	if i < 0 {
-		return fault.New(fault.Internal, "print the SBOM", "", fmt.Errorf("no document was written: %s", strings.Join(warnings(result.Report), "; ")))
+		return fault.New(fault.Internal, "print the SBOM", "", fmt.Errorf("no document was written: %s", strings.Join(messages(result.Report.Observations), "; ")))
 	}
 	_, err = a.Stdout.Write(result.Files[i].Data)
 	return err
 }
 
-func warnings(r *report.Report) []string {
-	out := make([]string, 0, len(r.Observations))
-	for _, w := range r.Observations {
-		out = append(out, w.Message)
+func messages(seen []report.Observation) []string {
+	out := make([]string, len(seen))
+	for i, o := range seen {
+		out[i] = o.Message
 	}
 	return out
 }

@@ -70,11 +70,13 @@ type Config struct {
 	VEXUnversioned string
 	// VEXAccept are rules, in their order. The pipeline reads them: their language is
 	// that of the stage.
-	VEXAccept  []string
-	VEXMaxAge  time.Duration
-	VEXLimits  []Limit
-	VEXFeeds   []string
-	Advisories []string
+	VEXAccept []string
+	VEXMaxAge time.Duration
+	VEXLimits []Limit
+	// VEXObjection is what a newer unverified statement against a suppression comes to.
+	VEXObjection string
+	VEXFeeds     []string
+	Advisories   []string
 	// AdvisoriesMaxAge is how old the commit of advisories may be; 0 means any age.
 	AdvisoriesMaxAge time.Duration
 
@@ -137,6 +139,13 @@ const (
 	VEXStrict     = "strict"
 	VEXOwnImage   = "own-image"
 	VEXAnyProduct = "any"
+)
+
+// The values of vex-unverified-objection.
+const (
+	ObjectionWarn   = "warn"
+	ObjectionFail   = "fail"
+	ObjectionIgnore = "ignore"
 )
 
 // None, as a value of config and vex-folder, is the word for no file and no folder.

@@ -87,6 +87,8 @@ func Options() []Option {
 			Help: "Age from which a statement counts as stale, such as 180d; vex-limits can bound how many may decide"},
 		{Name: "vex-limits", Kind: List, Group: "VEX", set: setLimits,
 			Help: "Most findings of a kind before the gate fails, such as over-broad=0,stale=5: over-broad, unsigned, stale, contradictory, refused, investigating, investigating-days, critical-without-statement"},
+		{Name: "vex-unverified-objection", Kind: String, Default: ObjectionWarn, Values: []string{ObjectionWarn, ObjectionFail, ObjectionIgnore}, Group: "VEX", set: str(func(c *Config) *string { return &c.VEXObjection }),
+			Help: "What it comes to when a finding is suppressed and a newer statement that is not verified says affected or under_investigation of it: warn, fail or ignore. Such a statement never suppresses and never reopens"},
 		{Name: "advisories", Kind: List, Group: "VEX", set: list(func(c *Config) *[]string { return &c.Advisories }),
 			Help: "Docker's OSV advisories: the advisories repository (a checkout, or https://github.com/OWNER/NAME@COMMIT), whose signatures are then required, or a folder, a file, or an archive (zip, tar, tar.gz, tar.zst) or its URL; they alone judge the packages that are Docker's"},
 		{Name: "advisories-max-age", Kind: Duration, Default: "5d", Group: "VEX", set: duration(func(c *Config) *time.Duration { return &c.AdvisoriesMaxAge }),

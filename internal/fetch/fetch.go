@@ -2,7 +2,7 @@
 // vulnerability database and a vendor's feed. Registries have a client of their own.
 //
 // Every download is bounded in bytes, tried again a few times when the server is
-// overloaded or the connection broke, and never redirected from https to http. Errors
+// overloaded, silent or gone, and never redirected from https to http. Errors
 // hold no URL that net/http put there, since its query may hold a secret.
 //
 // Start reading at [Client.Get].
@@ -35,6 +35,9 @@ type Options struct {
 	UserAgent string
 	// RetryWait is the pause before the second try; it doubles. 0 means 1 s.
 	RetryWait time.Duration
+	// IdleTimeout is how long a server may send nothing, before its answer or within it,
+	// until the attempt is given up. 0 means 60 s.
+	IdleTimeout time.Duration
 	// Logger gets debug records. Nil discards them.
 	Logger *slog.Logger
 }
@@ -54,6 +57,9 @@ const (
 func New(opt Options) *Client {
 	if opt.RetryWait == 0 {
 		opt.RetryWait = time.Second
+	}
+	if opt.IdleTimeout == 0 {
+		opt.IdleTimeout = time.Minute
 	}
 	if opt.Logger == nil {
 		opt.Logger = slog.New(slog.DiscardHandler)
@@ -94,15 +100,22 @@ func (e *StatusError) Error() string {
 	return fmt.Sprintf("the server answered %d %s", e.Code, http.StatusText(e.Code))
 }
 
+// retry reports whether the same request may have a better answer in a moment.
 func (e *StatusError) retry() bool {
-	return e.Code == http.StatusTooManyRequests || e.Code >= 500
+	switch e.Code {
+	case http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests:
+		return true
+	default:
+		return e.Code >= 500
+	}
 }
 
 // Get copies the body at u, at most limit bytes of it, into the writer that open
 // returns, once for each attempt. It returns the entity tag, and false when the server
 // said that the entity with the tag known is still the newest.
 //
-// The error is a *[StatusError], or wraps [ErrTooLarge] or the transport's own.
+// The error is a *[StatusError], or wraps [ErrTooLarge], [ErrStalled] or the transport's
+// own.
 func (c *Client) Get(ctx context.Context, u *url.URL, known string, limit int64, open func() (io.Writer, error)) (tag string, fresh bool, err error) {
 	for attempt := range attempts {
 		tag, fresh, err = c.try(ctx, u, known, limit, open)
@@ -142,6 +155,8 @@ func (c *Client) Bytes(ctx context.Context, u *url.URL, limit int64) ([]byte, er
 }
 
 func (c *Client) try(ctx context.Context, u *url.URL, known string, limit int64, open func() (io.Writer, error)) (tag string, fresh bool, err error) {
+	ctx, watch := watching(ctx, c.opt.IdleTimeout)
+	defer watch.end()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
 	if err != nil {
 		return "", false, WithoutURL(err)
@@ -150,8 +165,8 @@ func (c *Client) try(ctx context.Context, u *url.URL, known string, limit int64,
 	if known != "" {
 		req.Header.Set("If-None-Match", known)
 	}
-	resp, err := c.http.Do(req)
-	if err != nil {
+	var resp *http.Response
+	if err := watch.wait(func() error { resp, err = c.http.Do(req); return err }); err != nil {
 		return "", false, WithoutURL(err)
 	}
 	defer func() { _ = resp.Body.Close() }() // what counts was read by then
@@ -168,7 +183,7 @@ func (c *Client) try(ctx context.Context, u *url.URL, known string, limit int64,
 	if err != nil {
 		return "", false, err
 	}
-	if _, err := io.Copy(w, Bounded(resp.Body, limit)); err != nil {
+	if _, err := io.Copy(w, Bounded(watched{resp.Body, watch}, limit)); err != nil {
 		return "", false, WithoutURL(err)
 	}
 	return resp.Header.Get("ETag"), true, nil

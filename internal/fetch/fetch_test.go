@@ -1,6 +1,7 @@
 package fetch
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"net/http/httptest"
@@ -41,6 +42,58 @@ func broken(w http.ResponseWriter, _ *http.Request) {
 	_, _ = w.Write([]byte("half"))
 }
 
+// hangs sends a part of an answer, or nothing at all, and then waits for the client to go.
+func hangs(part string) http.HandlerFunc {
+	return func(w http.ResponseWriter, req *http.Request) {
+		if part != "" {
+			w.Header().Set("Content-Length", "40")
+			_, _ = w.Write([]byte(part))
+			_ = http.NewResponseController(w).Flush()
+		}
+		<-req.Context().Done()
+	}
+}
+
+// TestStalledDownloadIsTriedAgain: a server that falls silent is given up like one that is
+// overloaded, and the user is not said to have interrupted anything.
+func TestStalledDownloadIsTriedAgain(t *testing.T) {
+	for _, tt := range []struct {
+		name    string
+		answers []http.HandlerFunc
+		asked   int
+		want    string
+	}{
+		{"before_the_answer", []http.HandlerFunc{hangs(""), text("content")}, 2, "content"},
+		{"within_the_answer", []http.HandlerFunc{hangs("con"), text("content")}, 2, "content"},
+		{"twice", []http.HandlerFunc{hangs(""), hangs("con"), text("content")}, 3, "content"},
+		{"for_ever", []http.HandlerFunc{hangs("con")}, attempts, ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			u, asked := serve(t, tt.answers...)
+			got, err := New(Options{RetryWait: time.Microsecond, IdleTimeout: 50 * time.Millisecond}).Bytes(t.Context(), u, 50)
+			if string(got) != tt.want || asked() != tt.asked {
+				t.Errorf("got %q, %v, asked %d times; want %q, %d", got, err, asked(), tt.want, tt.asked)
+			}
+			if tt.want == "" && (!errors.Is(err, ErrStalled) || errors.Is(err, context.Canceled)) {
+				t.Errorf("err = %v, want that it stalled", err)
+			}
+		})
+	}
+}
+
+// TestInterruptIsNoStall: whoever ends the run is not answered by another attempt.
+func TestInterruptIsNoStall(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	u, asked := serve(t, func(w http.ResponseWriter, req *http.Request) {
+		cancel()
+		hangs("")(w, req)
+	})
+	_, err := New(Options{RetryWait: time.Microsecond}).Bytes(ctx, u, 50)
+	if !errors.Is(err, context.Canceled) || errors.Is(err, ErrStalled) || asked() != 1 {
+		t.Errorf("err = %v, asked %d times", err, asked())
+	}
+}
+
 func TestBytes(t *testing.T) {
 	for _, tt := range []struct {
 		name    string
@@ -54,6 +107,10 @@ func TestBytes(t *testing.T) {
 		{"overloaded_once", []http.HandlerFunc{status(503), text("content")}, "content", 0, false, 2},
 		{"rate_limited_once", []http.HandlerFunc{status(429), text("content")}, "content", 0, false, 2},
 		{"connection_breaks_once", []http.HandlerFunc{broken, text("content")}, "content", 0, false, 2},
+		{"too_early_once", []http.HandlerFunc{status(425), text("content")}, "content", 0, false, 2},
+		{"timed_out_once", []http.HandlerFunc{status(408), text("content")}, "content", 0, false, 2},
+		{"proxy_without_an_origin_once", []http.HandlerFunc{status(522), text("content")}, "content", 0, false, 2},
+		{"proxy_without_an_origin", []http.HandlerFunc{status(527)}, "", 527, false, attempts},
 		{"overloaded", []http.HandlerFunc{status(500)}, "", 500, false, attempts},
 		{"not_there", []http.HandlerFunc{status(404)}, "", 404, false, 1},
 		{"refused", []http.HandlerFunc{status(403)}, "", 403, false, 1},

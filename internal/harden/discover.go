@@ -22,8 +22,9 @@ type discovery struct {
 	opt     Options
 	kinds   map[string]check.Kind
 	exclude []string // clean patterns
-	warned  []string // links that were not followed
-	entries int
+	// unfollowed tells the links that were not followed.
+	unfollowed []string
+	entries    int
 }
 
 // readExclude refuses patterns that would silently match nothing.
@@ -144,7 +145,7 @@ func (d *discovery) linked(name string, e fs.DirEntry) bool {
 	}
 	info, err := fs.Stat(d.fsys, name)
 	if err != nil {
-		d.warned = append(d.warned, fmt.Sprintf("%s is a link that was not followed, and was not checked: %v", name, err))
+		d.unfollowed = append(d.unfollowed, fmt.Sprintf("%s is a link that was not followed, and was not checked: %v", name, err))
 		return false
 	}
 	return info.Mode().IsRegular()

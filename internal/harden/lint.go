@@ -53,8 +53,17 @@ type Result struct {
 	Checks []report.Check
 	// Files are the Dockerfiles and Compose projects, sorted.
 	Files []File
-	// Warnings are things a reader should know that changed no outcome.
-	Warnings []string
+	// Observations are what was not looked at, such as a file that could not be parsed or
+	// one that is included and not there, and what is worth knowing; sorted.
+	Observations []report.Observation
+}
+
+// observe adds what was seen beside the outcomes of checks.
+func (r *Result) observe(kind report.Kind, format string, args ...any) {
+	o := report.Observation{Stage: report.StageHarden, Kind: kind, Message: fmt.Sprintf(format, args...)}
+	if !slices.Contains(r.Observations, o) {
+		r.Observations = append(r.Observations, o)
+	}
 }
 
 // Lint checks the Dockerfiles and Compose files at paths: a file is taken as what its
@@ -84,7 +93,10 @@ func Lint(ctx context.Context, fsys fs.FS, paths []string, opt Options) (*Result
 			return nil, err
 		}
 	}
-	res := &Result{Checks: []report.Check{}, Warnings: d.warned}
+	res := &Result{Checks: []report.Check{}}
+	for _, text := range d.unfollowed {
+		res.observe(report.Unread, "%s", text)
+	}
 	l := &linter{ctx: ctx, fsys: fsys, opt: opt, res: res, done: map[string]bool{}}
 	for _, f := range d.sorted() {
 		if err := ctx.Err(); err != nil {
@@ -96,8 +108,9 @@ func Lint(ctx context.Context, fsys fs.FS, paths []string, opt Options) (*Result
 	}
 	slices.SortFunc(res.Checks, compareChecks)
 	slices.SortFunc(res.Files, func(a, b File) int { return cmp.Compare(a.Path, b.Path) })
-	slices.Sort(res.Warnings)
-	res.Warnings = slices.Compact(res.Warnings)
+	slices.SortFunc(res.Observations, func(a, b report.Observation) int {
+		return cmp.Or(cmp.Compare(a.Message, b.Message), cmp.Compare(a.Kind, b.Kind))
+	})
 	return res, nil
 }
 
@@ -141,6 +154,7 @@ func (l *linter) file(name string, kind check.Kind) error {
 	if errors.As(err, &refused) {
 		l.res.Files = append(l.res.Files, File{Path: name, Kind: check.Dockerfile, Refused: refused.Error()})
 		l.res.Checks = append(l.res.Checks, dockerfile.Refused(name, refused)...)
+		l.res.observe(report.Unread, "%s could not be parsed, so nothing in it was checked", name)
 		return nil
 	}
 	if err != nil {
@@ -164,7 +178,7 @@ func (l *linter) compose(names []string) error {
 			// An override that only makes sense on top of its base.
 			if q, err2 := compose.Load(l.ctx, l.fsys, []string{base, name}, compose.Options{Env: l.opt.Env, Trusted: l.opt.Trusted}); err2 == nil {
 				p, err = q, nil
-				l.res.Warnings = append(l.res.Warnings, fmt.Sprintf("%s is checked on top of %s", name, base))
+				l.res.observe(report.Information, "%s is checked on top of %s", name, base)
 			}
 		}
 	}
@@ -179,17 +193,18 @@ func (l *linter) compose(names []string) error {
 	l.res.Files = append(l.res.Files, file)
 	if p == nil {
 		l.res.Checks = append(l.res.Checks, compose.Refused(refused)...)
+		l.res.observe(report.Unread, "%s could not be loaded, so nothing in it was checked", name)
 		return nil
 	}
 	l.res.Checks = append(l.res.Checks, compose.Run(p)...)
-	for _, w := range p.Warnings {
-		l.res.Warnings = append(l.res.Warnings, name+": "+w)
+	for _, o := range p.Observations {
+		l.res.observe(o.Kind, "%s: %s", name, o.Message)
 	}
 	for _, files := range p.Includes {
 		var there []string
 		for _, inc := range files {
 			if _, err := fs.Stat(l.fsys, inc); err != nil {
-				l.res.Warnings = append(l.res.Warnings, fmt.Sprintf("%s includes %s, which is not there", name, inc))
+				l.res.observe(report.Unread, "%s includes %s, which is not there", name, inc)
 				continue
 			}
 			there = append(there, inc)

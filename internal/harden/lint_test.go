@@ -60,8 +60,10 @@ func TestLintFollowsIncludesOnce(t *testing.T) {
 	if got := failing(res.Checks, "sub/other.yaml"); !slices.Contains(got, "C008") {
 		t.Errorf("the included file's findings %v lack C008", got)
 	}
-	if !slices.ContainsFunc(res.Warnings, func(w string) bool { return strings.Contains(w, "gone.yaml") }) {
-		t.Errorf("no warning of the file that is not there: %v", res.Warnings)
+	if !slices.ContainsFunc(res.Observations, func(o report.Observation) bool {
+		return o.Kind == report.Unread && strings.Contains(o.Message, "gone.yaml")
+	}) {
+		t.Errorf("the file that is not there is not told: %v", res.Observations)
 	}
 }
 

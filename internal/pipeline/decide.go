@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/imagegate/imagegate/internal/attest"
 	"github.com/imagegate/imagegate/internal/config"
 	"github.com/imagegate/imagegate/internal/fault"
 	"github.com/imagegate/imagegate/internal/registry"
@@ -50,7 +52,26 @@ func (r *run) readRules() ([]vex.AcceptRule, error) {
 func (p *platform) vexOptions() vex.Options {
 	return vex.Options{
 		Policy: vex.Policy(p.cfg.VEXPolicy), Unversioned: vex.Unversioned(p.cfg.VEXUnversioned),
-		Now: p.written(), MaxAge: p.cfg.VEXMaxAge, Accept: p.inputs.accept,
+		Now: p.written(), Clock: p.deps.Now, MaxAge: p.cfg.VEXMaxAge, Accept: p.inputs.accept,
+		VendorJudged: judgedByVendor,
+	}
+}
+
+// judgedByVendor tells the findings of the coming model's advisories, which are
+// authoritative there, while the VEX beside them is context.
+func judgedByVendor(v report.Vulnerability) bool {
+	return v.Match == advisory.MatchedBy && advisory.ModelOf(v.Package.PURL) == advisory.OSPackage
+}
+
+// objectionResult is what an objection comes to in the verdict; "" for nothing.
+func objectionResult(option string) report.Result {
+	switch option {
+	case config.ObjectionIgnore:
+		return ""
+	case config.ObjectionFail:
+		return report.Fail
+	default:
+		return report.Warn
 	}
 }
 
@@ -58,6 +79,9 @@ func (p *platform) vexOptions() vex.Options {
 func (r *run) vexRules(rep *report.Report) {
 	if r.cfg.VEXUnversioned != config.VEXStrict {
 		rep.Policy.VEXUnversioned = r.cfg.VEXUnversioned
+	}
+	if r.cfg.VEXObjection != config.ObjectionWarn {
+		rep.Policy.VEXUnverifiedObjection = r.cfg.VEXObjection
 	}
 	rep.Policy.VEXAccept = strings.Join(r.cfg.VEXAccept, "; ")
 	if r.cfg.VEXMaxAge > 0 {
@@ -91,14 +115,9 @@ func (p *platform) decide(ctx context.Context) {
 		return
 	}
 	p.explain(res.Vulnerabilities, docs, image, opt)
-	if len(docs) > 0 {
-		res.Warnings = append(res.Warnings, integrity(res.Vulnerabilities)...)
-	}
 	res.Documents = append(res.Documents, rejected...)
 	p.report.Vulnerabilities, p.report.VEX.Documents, p.report.VEX.Hygiene = res.Vulnerabilities, res.Documents, &res.Hygiene
-	for _, w := range res.Warnings {
-		p.saw(report.StageVEX, report.Information, w)
-	}
+	p.observe(res.Observations...)
 	p.ledger(res, image, opt)
 	if len(p.report.VEX.Documents) == 0 {
 		p.stage(report.StageVEX, report.Missing, "there is no VEX document")
@@ -121,31 +140,6 @@ func (p *platform) ledger(res vex.Result, image vex.Image, opt vex.Options) {
 		return
 	}
 	p.file(report.File{Path: report.FileLedger, MediaType: "application/json", Data: b.Bytes()})
-}
-
-// integrity holds the coming model's rule: there the advisories are authoritative, and
-// the VEX beside them is context. A statement that clears a package and version which
-// an advisory lists as affected means that the feed contradicts itself, and so does a
-// finding that no statement knows of. Both are reported, and nothing is suppressed.
-func integrity(vs []report.Vulnerability) (warnings []string) {
-	for i := range vs {
-		v := &vs[i]
-		if v.Match != advisory.MatchedBy || advisory.ModelOf(v.Package.PURL) != advisory.OSPackage {
-			continue
-		}
-		what := fmt.Sprintf("%s in %s %s", v.ID, v.Package.Name, v.Package.Version)
-		d := &v.Decision
-		switch {
-		case d.Status == report.Suppressed && d.Statement != nil:
-			reason := fmt.Sprintf("the vendor's feed contradicts itself: advisory %s lists this version as affected, a VEX statement says %s; nothing is suppressed", v.ID, d.Statement.Status)
-			*d = report.Decision{Status: report.Open, Reason: reason, NearMiss: &report.NearMiss{Statement: *d.Statement, Reason: reason}}
-			warnings = append(warnings, what+": "+reason)
-		case d.Statement == nil:
-			warnings = append(warnings, what+": the vendor's feed is not complete: the advisory has no VEX statement for this product and version")
-		}
-	}
-	slices.Sort(warnings)
-	return slices.Compact(warnings)
 }
 
 // Explained is everything that was said of one finding.
@@ -179,7 +173,7 @@ func (p *platform) explain(vs []report.Vulnerability, docs []vex.Document, image
 // documents turns verified attestations, files that the user named and unverified
 // attestations into VEX documents, each with the trust it has. This is the only door
 // between attestations and VEX. Unverified ones suppress only under vex-policy any;
-// else they are read to tell what they would have covered. The base's own are for
+// else they are read, within bounds, to object and to tell what they would have covered. The base's own are for
 // packages of the base only, which vex sees by the digest that they speak of.
 func (p *platform) documents(ctx context.Context) (docs []vex.Document, rejected []report.VEXDocument) {
 	add := func(source, digest, signer, trust string, d vex.Document, err error) {
@@ -196,11 +190,15 @@ func (p *platform) documents(ctx context.Context) (docs []vex.Document, rejected
 			add("attestation "+v.Digest(), v.Digest(), v.Signer(), report.TrustVerified, d, err)
 		}
 	}
-	for _, u := range p.doubtful {
-		if u.Family == "vex" {
-			d, err := vex.FromUnverified("attestation "+u.Digest, u.Digest, u.Predicate)
-			add("attestation "+u.Digest, u.Digest, "", report.TrustUnverified, d, err)
-		}
+	few, beyond := p.doubtfulVEX()
+	for _, u := range few {
+		d, err := vex.FromUnverified("attestation "+u.Digest, u.Digest, u.Predicate)
+		add("attestation "+u.Digest, u.Digest, "", report.TrustUnverified, d, err)
+	}
+	if len(beyond) > 0 {
+		p.observe(report.Observation{Stage: report.StageVEX, Kind: report.LeftOut, Family: attest.FamilyVEX, Count: len(beyond),
+			Message: fmt.Sprintf("%s not verified, of %s, not read: at most %d documents and %s are read to tell whether they object", count(len(beyond), "VEX attestation"),
+				bytesText(sizeOf(beyond)), vex.MaxUnverifiedDocuments, bytesText(vex.MaxUnverifiedBytes))})
 	}
 	p.feedDocuments(ctx, add)
 	for _, f := range p.inputs.vex {
@@ -209,6 +207,36 @@ func (p *platform) documents(ctx context.Context) (docs []vex.Document, rejected
 		p.evidence(report.Evidence{Kind: "vex", Name: f.name, Digest: digestOf(f.data), Size: int64(len(f.data))})
 	}
 	return docs, rejected
+}
+
+// doubtfulVEX are the unverified VEX attestations to read. Where they may suppress that is
+// all of them; else the smallest up to the bounds, so that nobody who may push one makes
+// the gate read without end, and beyond has the others.
+func (p *platform) doubtfulVEX() (few, beyond []attest.Unverified) {
+	for _, u := range p.doubtful {
+		if u.Family == attest.FamilyVEX {
+			few = append(few, u)
+		}
+	}
+	if p.cfg.VEXPolicy == config.VEXAny {
+		return few, nil
+	}
+	slices.SortFunc(few, func(a, b attest.Unverified) int {
+		return cmp.Or(cmp.Compare(len(a.Predicate), len(b.Predicate)), cmp.Compare(a.Digest, b.Digest))
+	})
+	for n := range few {
+		if n == vex.MaxUnverifiedDocuments || sizeOf(few[:n+1]) > vex.MaxUnverifiedBytes {
+			return few[:n], few[n:]
+		}
+	}
+	return few, nil
+}
+
+func sizeOf(list []attest.Unverified) (n int64) {
+	for _, u := range list {
+		n += int64(len(u.Predicate))
+	}
+	return n
 }
 
 // vexImage says what the image is called, for VEX. Its canonical name among Docker

@@ -27,7 +27,7 @@ func (r *run) lint(ctx context.Context) error {
 	defer r.timings.start("lint", "")()
 	res, err := r.deps.Lint(ctx)
 	if err != nil {
-		r.files.failed = "the files could not be checked: " + err.Error()
+		r.files.failed, r.files.hint = "the files could not be checked: "+err.Error(), fault.HintOf(err)
 		if fault.CodeOf(err) != fault.Unavailable {
 			return err
 		}
@@ -35,7 +35,7 @@ func (r *run) lint(ctx context.Context) error {
 	}
 	r.files.Result = *res
 	if len(res.Files) == 0 {
-		r.files.failed = "there is no Dockerfile and no Compose file to check"
+		r.files.failed, r.files.hint = "there is no Dockerfile and no Compose file to check", "in a workflow, actions/checkout belongs before this step; or name with lint where the files are"
 	}
 	return nil
 }
@@ -43,16 +43,14 @@ func (r *run) lint(ctx context.Context) error {
 // linted is what lint found.
 type linted struct {
 	harden.Result
-	// failed says why the files could not be checked.
-	failed string
+	// failed says why the files could not be checked, hint what to do about it.
+	failed, hint string
 }
 
 // add puts the outcomes into a report.
 func (l *linted) add(rep *report.Report) {
 	rep.Checks = append(rep.Checks, l.Checks...)
-	for _, w := range l.Warnings {
-		rep.Observations = append(rep.Observations, report.Observation{Stage: report.StageHarden, Kind: report.Information, Message: w})
-	}
+	rep.Observations = append(rep.Observations, l.Observations...)
 }
 
 // harden checks the image: its configuration and the files that were pulled. Without
@@ -86,7 +84,7 @@ func (p *platform) harden(ctx context.Context, img *image.Image) {
 	case img == nil:
 		p.stage(report.StageHarden, report.Failed, "only the configuration could be checked: the layers could not be read")
 	case p.run.files.failed != "":
-		p.stage(report.StageHarden, report.Failed, p.run.files.failed)
+		p.blind(report.StageHarden, p.run.files.failed, p.run.files.hint)
 	default:
 		p.stage(report.StageHarden, report.Done, tally(append(checks, p.run.files.Checks...)))
 	}
@@ -107,7 +105,7 @@ func hidden(img *image.Image) iter.Seq[imagecheck.HiddenFile] {
 func (p *platform) hardenFiles(why string) {
 	switch {
 	case p.run.files.failed != "":
-		p.stage(report.StageHarden, report.Failed, p.run.files.failed)
+		p.blind(report.StageHarden, p.run.files.failed, p.run.files.hint)
 	case len(p.run.files.Files) > 0:
 		p.stage(report.StageHarden, report.Done, tally(p.run.files.Checks)+", of files alone: "+why)
 	default:
@@ -168,7 +166,7 @@ func (p *platform) runCheck(ctx context.Context) {
 	}
 	defer p.timings.start(report.StageRun, p.name)()
 	p.event(Event{Stage: report.StageRun, Platform: p.name})
-	opt, reason := p.deps.Run, ""
+	opt, reason, hint := p.deps.Run, "", ""
 	name := runnable(p.img, p.man, &opt)
 	if opt.Archive == nil {
 		Login(ctx, p.cfg, name, &opt)
@@ -179,7 +177,7 @@ func (p *platform) runCheck(ctx context.Context) {
 			p.fail(report.StageRun, ctx.Err())
 			return
 		}
-		reason = err.Error()
+		reason, hint = err.Error(), fault.HintOf(err)
 	}
 	checks := runcheck.NotRun(p.imageName(), reason)
 	if reason == "" {
@@ -189,7 +187,7 @@ func (p *platform) runCheck(ctx context.Context) {
 	p.report.Checks = append(p.report.Checks, checks...)
 	p.mu.Unlock()
 	if reason != "" {
-		p.stage(report.StageRun, report.Failed, "could not look: "+reason)
+		p.blind(report.StageRun, "could not look: "+reason, hint)
 		return
 	}
 	p.stage(report.StageRun, report.Done, tally(checks)+" under "+o.Engine)

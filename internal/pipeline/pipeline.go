@@ -302,6 +302,7 @@ func (r *run) judge(rep *report.Report) {
 		for _, l := range r.cfg.VEXLimits {
 			p.VEXLimits = append(p.VEXLimits, policy.VEXLimit(l))
 		}
+		p.VEXObjection = objectionResult(r.cfg.VEXObjection)
 	}
 	if s, ok := report.ParseSeverity(rep.Policy.FailOnCheck); ok {
 		p.FailOnCheck = s

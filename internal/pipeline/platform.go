@@ -250,13 +250,20 @@ func (p *platform) packages(ctx context.Context, img *image.Image) *sbom.SBOM {
 // the image is the run's: without the image nothing is decided. So is a mistake in an
 // option, which the user has to hear of.
 func (p *platform) fail(stage string, err error) {
+	p.blind(stage, err.Error(), fault.HintOf(err))
 	p.mu.Lock()
-	p.report.Stages = append(p.report.Stages, report.Stage{Name: stage, State: report.Failed, Reason: err.Error(), Hint: fault.HintOf(err)})
+	defer p.mu.Unlock()
 	if stage == report.StagePull || errors.Is(err, context.Canceled) || fault.CodeOf(err) == fault.Usage {
 		p.faults = append(p.faults, err)
 	}
+}
+
+// blind records a stage that could not look, with the next step.
+func (p *platform) blind(stage, reason, hint string) {
+	p.mu.Lock()
+	p.report.Stages = append(p.report.Stages, report.Stage{Name: stage, State: report.Failed, Reason: reason, Hint: hint})
 	p.mu.Unlock()
-	p.event(Event{Stage: stage, Platform: p.name, Done: true, State: report.Failed, Reason: err.Error()})
+	p.event(Event{Stage: stage, Platform: p.name, Done: true, State: report.Failed, Reason: reason})
 }
 
 func (p *platform) stage(name string, state report.State, reason string) {

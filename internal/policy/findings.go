@@ -144,3 +144,42 @@ func refusedVEX(r *report.Report, p Policy, _ time.Time) []report.Rule {
 	}
 	return out
 }
+
+// saidBy names a statement: what it says, when, and in which document.
+func saidBy(s *report.Statement) string {
+	if s == nil {
+		return "a statement"
+	}
+	when := "undated"
+	if s.Timestamp != nil {
+		when = s.Timestamp.UTC().Format(time.DateOnly)
+	}
+	return fmt.Sprintf("%s (%s, %s)", s.Status, when, s.Document)
+}
+
+// objectedVEX tells of suppressions against which a newer statement stands that is not
+// verified: whoever made it, the one that decided may not be the last word.
+func objectedVEX(r *report.Report, p Policy, _ time.Time) []report.Rule {
+	if p.VEXObjection == "" {
+		return nil
+	}
+	var first string
+	n := 0
+	for _, v := range r.Vulnerabilities {
+		if v.Decision.Status != report.Suppressed || v.Decision.Objection == nil {
+			continue
+		}
+		if n++; n == 1 {
+			first = fmt.Sprintf("%s in %s %s: %s, against %s", v.ID, v.Package.Name, v.Package.Version,
+				saidBy(v.Decision.Objection), saidBy(v.Decision.Statement))
+		}
+	}
+	switch n {
+	case 0:
+		return nil
+	case 1:
+		return one("vex-objection", p.VEXObjection, "a newer statement that is not verified stands against a suppression, "+first)
+	default:
+		return one("vex-objection", p.VEXObjection, fmt.Sprintf("newer statements that are not verified stand against %d suppressions, the first: %s", n, first))
+	}
+}

@@ -46,6 +46,9 @@ type Policy struct {
 	FailOnCheck report.Severity
 	// VEXLimits bound how many decisions may be doubtful.
 	VEXLimits []VEXLimit
+	// VEXObjection is what a suppression comes to against which a newer statement stands
+	// that is not verified; "" switches the rule off.
+	VEXObjection report.Result
 	// MaxDrift is how many differences between the signed SBOM and the image are accepted;
 	// nil accepts any number, and none to compare with.
 	MaxDrift *int
@@ -58,7 +61,7 @@ type rule func(r *report.Report, p Policy, now time.Time) []report.Rule
 
 // rules lists every rule, in the order in which equal results are told.
 func rules() []rule {
-	return []rule{integrity, required, severity, observed, packages, endOfLife, age, claimed, drifted, checks, database, refusedVEX, unverifiedVEX, hygiene}
+	return []rule{integrity, required, severity, observed, packages, endOfLife, age, claimed, drifted, checks, database, refusedVEX, unverifiedVEX, objectedVEX, hygiene}
 }
 
 // Evaluate applies p to r, which speaks of one platform, at the time now. When there

@@ -67,6 +67,18 @@ func refused(trust string) func(*report.Report) {
 	}
 }
 
+// objected are suppressed findings against which somebody unknown objects.
+func objected(n int) func(*report.Report) {
+	yesterday := now.Add(-24 * time.Hour)
+	return func(r *report.Report) {
+		for range n {
+			r.Vulnerabilities = append(r.Vulnerabilities, report.Vulnerability{ID: "CVE-2026-1", Severity: report.Low, Package: report.Package{Name: "p", Version: "1"},
+				Decision: report.Decision{Status: report.Suppressed, Statement: &report.Statement{Status: "not_affected", Timestamp: &yesterday, Document: "sha256:old"},
+					Objection: &report.Statement{Status: "affected", Document: "sha256:new"}}})
+		}
+	}
+}
+
 func created(t time.Time) func(*report.Report) {
 	return func(r *report.Report) { r.Subject.Created = &t }
 }
@@ -200,6 +212,10 @@ func TestEvaluate(t *testing.T) {
 		{"refused_file_beside_a_suppression", looked(finding(report.High, report.Suppressed, ""), refused(report.TrustNamed)), high, report.Warn, ""},
 		{"several_refused_are_counted", looked(refused(report.TrustNamed), refused(report.TrustNamed)), policy.Policy{}, report.Warn, "2 VEX documents were not used"},
 		{"refused_document_of_a_stranger_is_no_matter", looked(refused(report.TrustUnverified)), policy.Policy{}, report.Pass, ""},
+		{"objection_warns", looked(objected(1)), policy.Policy{VEXObjection: report.Warn}, report.Warn, "stands against a suppression, CVE-2026-1 in p 1: affected (undated, sha256:new), against not_affected (2026-04-30, sha256:old)"},
+		{"objection_fails_when_asked", looked(objected(2)), policy.Policy{VEXObjection: report.Fail}, report.Fail, "against 2 suppressions, the first: CVE-2026-1 in p 1: affected (undated"},
+		{"objection_is_ignored_when_asked", looked(objected(1)), policy.Policy{}, report.Pass, ""},
+		{"objection_to_what_is_open_is_no_matter", looked(objected(1), func(r *report.Report) { r.Vulnerabilities[0].Decision.Status = report.Open }), policy.Policy{VEXObjection: report.Fail}, report.Pass, ""},
 		{"unverified_suppression_is_told", looked(func(r *report.Report) {
 			r.Vulnerabilities = []report.Vulnerability{{Severity: report.High, Decision: report.Decision{Status: report.Suppressed, Statement: &report.Statement{Trust: report.TrustUnverified}}}}
 		}), high, report.Warn, "vex-policy is any"},

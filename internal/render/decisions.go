@@ -99,6 +99,10 @@ func (t *table) decision(r *report.Report, v report.Vulnerability) {
 	if s := v.Decision.Statement; s != nil {
 		t.statement("  ", *s)
 	}
+	if o := v.Decision.Objection; o != nil {
+		t.line("  objection: a newer statement that is not verified")
+		t.statement("    ", *o)
+	}
 	if m := v.Decision.NearMiss; m != nil {
 		t.line("  nearest: " + m.Reason)
 		t.statement("    ", m.Statement)

@@ -103,6 +103,11 @@ func canonicalVulnerabilities(in []Vulnerability) []Vulnerability {
 			c.Timestamp = secondPtr(c.Timestamp)
 			v.Decision.Statement = &c
 		}
+		if s := v.Decision.Objection; s != nil {
+			c := *s
+			c.Timestamp = secondPtr(c.Timestamp)
+			v.Decision.Objection = &c
+		}
 		if m := v.Decision.NearMiss; m != nil {
 			c := *m
 			c.Statement.Timestamp = secondPtr(c.Statement.Timestamp)

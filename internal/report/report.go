@@ -362,12 +362,14 @@ type Policy struct {
 	VEXPolicy       string   `json:"vexPolicy"`
 	MaxAge          string   `json:"maxAge,omitempty"`
 	FailOnEOL       bool     `json:"failOnEol"`
-	// VEXUnversioned, VEXAccept, VEXMaxAge and VEXLimits are the options of those names,
-	// where they are not the default.
+	// VEXUnversioned, VEXAccept, VEXMaxAge, VEXLimits and VEXUnverifiedObjection are the
+	// options of those names, where they are not the default.
 	VEXUnversioned string `json:"vexUnversioned,omitempty"`
 	VEXAccept      string `json:"vexAccept,omitempty"`
 	VEXMaxAge      string `json:"vexMaxAge,omitempty"`
 	VEXLimits      string `json:"vexLimits,omitempty"`
+
+	VEXUnverifiedObjection string `json:"vexUnverifiedObjection,omitempty"`
 	// FailOnCheck is the severity from which a failed check fails the gate; "" when
 	// checks only inform.
 	FailOnCheck string `json:"failOnCheck,omitempty"`

@@ -49,6 +49,7 @@ func filled() *report.Report {
 		v.Severity, v.Fix.State, v.Decision.Status = report.High, report.FixFixed, report.Open
 		v.Decision.Statement.Trust = report.TrustVerified
 		v.Decision.NearMiss.Statement.Trust = report.TrustNamed
+		v.Decision.Objection.Trust = report.TrustUnverified
 		v.EPSS.Score, v.EPSS.Percentile = 0.5, 0.9
 	}
 	for i := range r.VEX.Documents {

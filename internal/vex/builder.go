@@ -18,22 +18,31 @@ type draft struct {
 	justification         govex.Justification
 	impact, action, notes string
 	invalid               string
+	doubt                 *doubt // a key that readers do not agree on
 	stated                time.Time
 	products              []draftProduct
 }
 
-type draftProduct struct{ called, hashes, within []string }
+// draftProduct is a product with the part of it that is meant: within, inside of each
+// level of via, inside of what it is called, in the versions of only.
+type draftProduct struct {
+	called, hashes, within []string
+	via                    [][]string
+	only                   []*versions
+}
 
 // builder puts drafts into a document. It keeps one copy of each text: in real feeds
 // the same products and notes come back thousands of times.
 type builder struct {
 	document
-	ids map[string]textID
+	ids   map[string]textID
+	limit int // statements
 }
 
 func newBuilder() *builder {
-	b := &builder{ids: map[string]textID{"": 0}}
+	b := &builder{ids: map[string]textID{"": 0}, limit: maxStatements}
 	b.texts = []text{{}}
+	b.rares = []rare{{}}
 	return b
 }
 
@@ -59,18 +68,28 @@ func (b *builder) keepAll(list []string) span {
 // add checks a statement and keeps it. What cannot be believed is not refused, since
 // a document would then be lost for one bad line; it is kept from suppressing.
 func (b *builder) add(d draft) error {
-	if len(b.statements) >= maxStatements {
-		return fmt.Errorf("more than %d statements", maxStatements)
+	if len(b.statements) >= b.limit {
+		return fmt.Errorf("more than %d statements", b.limit)
 	}
 	if len(d.names) == 0 {
 		return errors.New("names no vulnerability")
 	}
-	if d.invalid == "" {
+	kind := kindOf(d.status)
+	switch {
+	case d.doubt != nil:
+		d.invalid = "it has " + d.doubt.String()
+		if d.doubt.status && kind >= fixed {
+			kind = notUnderstood
+		}
+		if b.census.ambiguous++; b.census.ambiguous == 1 {
+			b.ambiguity = d.doubt.String()
+		}
+	case d.invalid == "":
 		d.invalid = validity(&d)
 	}
 	s := statement{stated: d.stated, names: b.keepAll(d.names), id: b.keep(d.id), vulnerability: b.keep(d.vulnerability),
 		status: b.keep(string(d.status)), justification: b.keep(string(d.justification)), impact: b.keep(d.impact),
-		action: b.keep(d.action), notes: b.keep(d.notes), invalid: b.keep(d.invalid), kind: kindOf(d.status)}
+		action: b.keep(d.action), notes: b.keep(d.notes), invalid: b.keep(d.invalid), kind: kind}
 	s.products = span{uint32(len(b.products)), uint32(len(d.products))}
 	for i := range d.products {
 		p := product{called: b.keepAll(d.products[i].called), hashes: b.keepAll(d.products[i].hashes), within: b.keepAll(d.products[i].within)}
@@ -79,6 +98,14 @@ func (b *builder) add(d draft) error {
 			if sh := b.shapeOf(id); sh&isURL == 0 || sh&isImageURL != 0 {
 				p.image = true
 			}
+		}
+		if via, only := d.products[i].via, d.products[i].only; len(via)+len(only) > 0 {
+			r := rare{only: only}
+			for _, level := range via {
+				r.via = append(r.via, b.keepAll(level))
+			}
+			p.rare = uint32(len(b.rares))
+			b.rares = append(b.rares, r)
 		}
 		b.products = append(b.products, p)
 	}

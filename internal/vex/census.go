@@ -12,6 +12,7 @@ type census struct {
 	duplicate     int // products named more than once for one vulnerability
 	undated       int // statements without a time of their own in a document without one
 	reused        int // statements whose @id another one had before
+	ambiguous     int // statements with a key that readers do not agree on; see flaw
 }
 
 // count fills d.census. Pairs are compared by a 64-bit hash: a million of them fit
@@ -53,10 +54,10 @@ func (d *document) count() {
 					d.census.contradictory++
 				}
 				pairs[k] = pair{was.statuses | bit, min(was.times+1, 2)}
-				broad = broad || !p.image && d.shapeOf(id)&(isURL|isVersioned) == isURL
+				broad = broad || !p.image && !d.ranged(p) && d.shapeOf(id)&(isURL|isVersioned) == isURL
 			}
 			for _, id := range d.list(p.within) {
-				broad = broad || p.image && d.shapeOf(id)&(isURL|isVersioned) == isURL
+				broad = broad || p.image && !d.ranged(p) && d.shapeOf(id)&(isURL|isVersioned) == isURL
 			}
 		}
 		if broad {

@@ -27,13 +27,9 @@ type (
 		} `json:"document"`
 		Tree struct {
 			csafBranch
-			Names         []csafProduct `json:"full_product_names"`
-			Groups        []csafGroup   `json:"product_groups"`
-			Relationships []struct {
-				Name      csafProduct `json:"full_product_name"`
-				Component string      `json:"product_reference"`
-				Of        string      `json:"relates_to_product_reference"`
-			} `json:"relationships"`
+			Names         []csafProduct      `json:"full_product_names"`
+			Groups        []csafGroup        `json:"product_groups"`
+			Relationships []csafRelationship `json:"relationships"`
 		} `json:"product_tree"`
 		Vulnerabilities []csafVulnerability `json:"vulnerabilities"`
 	}
@@ -50,6 +46,12 @@ type (
 			PURL  string   `json:"purl"`
 			PURLs []string `json:"purls"` // CSAF 2.1
 		} `json:"product_identification_helper"`
+	}
+
+	csafRelationship struct {
+		Name      csafProduct `json:"full_product_name"`
+		Component string      `json:"product_reference"`
+		Of        string      `json:"relates_to_product_reference"`
 	}
 
 	csafGroup struct {
@@ -77,6 +79,21 @@ type (
 	}
 )
 
+// csafLists are the lists of product_status that say something.
+func csafLists() []string {
+	return []string{"first_affected", "last_affected", "known_affected", "first_fixed", "fixed", "known_not_affected", "under_investigation"}
+}
+
+// csafKeys are the keys that are read of a CSAF document.
+func csafKeys() *vocabulary {
+	return newVocabulary(slices.Concat(csafLists(), []string{
+		"document", "category", "publisher", "name", "tracking", "id", "status", "version", "current_release_date",
+		"product_tree", "branches", "product", "product_id", "product_identification_helper", "purl", "purls", "full_product_names",
+		"product_groups", "group_id", "product_ids", "relationships", "full_product_name", "product_reference", "relates_to_product_reference",
+		"vulnerabilities", "cve", "ids", "text", "product_status", "flags", "label", "group_ids", "threats", "details", "remediations",
+	})...)
+}
+
 // csafStatus maps the lists of product_status (CSAF 2.0, 3.2.3.9). "recommended" says
 // nothing of a product's state.
 func csafStatus(list string) govex.Status {
@@ -100,56 +117,24 @@ func parseCSAF(data []byte) (*document, error) {
 	default:
 		return nil, fmt.Errorf("a CSAF document of category %q: only csaf_vex and csaf_security_advisory are read", clip(w.Document.Category))
 	}
+	doubts, err := findDoubts(data, csafKeys(), "vulnerabilities", append(csafLists(), "product_status")...)
+	if err != nil {
+		return nil, err
+	}
 	b := newBuilder()
-	products := w.products()
+	tree := newCSAFTree(&w)
 	groups := map[string][]string{}
 	for _, g := range w.Tree.Groups {
 		groups[g.ID] = g.Products
 	}
 	for i := range w.Vulnerabilities {
-		if err := w.Vulnerabilities[i].read(b, products, groups, w.Document.Tracking.Status == "draft"); err != nil {
+		if err := w.Vulnerabilities[i].read(b, doubts.of(i), tree, groups, w.Document.Tracking.Status == "draft"); err != nil {
 			return nil, fmt.Errorf("CSAF vulnerability %d: %w", i+1, err)
 		}
 	}
 	t := w.Document.Tracking
 	return b.finish(meta{id: t.ID, author: w.Document.Publisher.Name,
-		format: "CSAF", version: int(t.Version), timestamp: t.Current.UTC()}), nil
-}
-
-// products resolves product ids. A relationship ("A as a component of B") becomes
-// product B with subcomponent A: the statement is about A there and nowhere else.
-func (w *csafDocument) products() map[string]draftProduct {
-	out := map[string]draftProduct{}
-	put := func(p csafProduct) {
-		if p.ID != "" {
-			out[p.ID] = p.component()
-		}
-	}
-	var walk func(br *csafBranch)
-	walk = func(br *csafBranch) {
-		put(br.Product)
-		for i := range br.Branches {
-			walk(&br.Branches[i])
-		}
-	}
-	walk(&w.Tree.csafBranch)
-	for _, p := range w.Tree.Names {
-		put(p)
-	}
-	for _, r := range w.Tree.Relationships {
-		whole, part := out[r.Of], out[r.Component]
-		if len(whole.called) == 0 {
-			whole.called = []string{r.Of}
-		}
-		if own := r.Name.component(); len(own.called) > 0 && isPURL(own.called[0]) {
-			part = own
-		}
-		if len(part.called) == 0 {
-			part.called = []string{r.Component}
-		}
-		out[r.Name.ID] = draftProduct{called: whole.called, within: part.called}
-	}
-	return out
+		format: "CSAF", version: edition(t.Version), timestamp: t.Current.UTC()}), nil
 }
 
 // component names a product by its package URLs, else by its name, which no package
@@ -169,7 +154,7 @@ func (p *csafProduct) component() draftProduct {
 
 // read makes one statement of each list of products that share a status, a
 // justification and the words about it.
-func (v *csafVulnerability) read(b *builder, products map[string]draftProduct, groups map[string][]string, unfinished bool) error {
+func (v *csafVulnerability) read(b *builder, in *doubt, tree *csafTree, groups map[string][]string, unfinished bool) error {
 	aliases := make([]string, 0, len(v.IDs))
 	for _, id := range v.IDs {
 		aliases = append(aliases, id.Text)
@@ -200,13 +185,13 @@ func (v *csafVulnerability) read(b *builder, products map[string]draftProduct, g
 			if !ok {
 				i = len(made)
 				at[said] = i
-				made = append(made, draft{status: status, justification: govex.Justification(said.justification),
+				made = append(made, draft{doubt: in, status: status, justification: govex.Justification(said.justification),
 					impact: said.impact, action: said.action})
 				made[i].name(v.CVE, aliases)
 			}
-			p, ok := products[id]
-			if !ok || len(p.called) == 0 {
-				p.called = []string{id}
+			p, err := tree.product(id)
+			if err != nil {
+				return err
 			}
 			made[i].products = append(made[i].products, p)
 		}

@@ -60,11 +60,20 @@ type (
 			Ref      string `json:"ref"`
 			Versions []struct {
 				Version string `json:"version"`
+				Range   string `json:"range"`
 				Status  string `json:"status"`
 			} `json:"versions"`
 		} `json:"affects"`
 	}
 )
+
+// cdxKeys are the keys that are read of a CycloneDX document.
+func cdxKeys() *vocabulary {
+	return newVocabulary("bomFormat", "serialNumber", "version", "metadata", "timestamp", "component", "supplier", "authors",
+		"name", "components", "bom-ref", "purl", "hashes", "alg", "content", "vulnerabilities", "id", "references", "updated",
+		"analysis", "state", "justification", "detail", "lastUpdated", "firstIssued", "recommendation",
+		"affects", "ref", "versions", "range", "status")
+}
 
 func cdxStatus(state string) govex.Status {
 	switch state {
@@ -103,8 +112,12 @@ func parseCycloneDX(data []byte) (*document, error) {
 	if err := json.Unmarshal(data, &w); err != nil {
 		return nil, fmt.Errorf("read the CycloneDX document: %w", err)
 	}
+	doubts, err := findDoubts(data, cdxKeys(), "vulnerabilities", "analysis", "state")
+	if err != nil {
+		return nil, err
+	}
 	b := newBuilder()
-	refs := map[string]draftProduct{}
+	refs := map[string]cdxProduct{}
 	var walk func(list []cdxComponent)
 	walk = func(list []cdxComponent) {
 		for i := range list {
@@ -118,14 +131,14 @@ func parseCycloneDX(data []byte) (*document, error) {
 	var whole *draftProduct
 	if m := w.Metadata.Component; m != nil {
 		p := m.component()
-		whole = &p
+		whole = &p.draftProduct
 		if m.Ref != "" {
 			refs[m.Ref] = p
 		}
 		walk(m.Components)
 	}
 	for i := range w.Vulnerabilities {
-		if err := w.Vulnerabilities[i].read(b, refs, whole); err != nil {
+		if err := w.Vulnerabilities[i].read(b, doubts.of(i), refs, whole); err != nil {
 			return nil, fmt.Errorf("CycloneDX vulnerability %d: %w", i+1, err)
 		}
 	}
@@ -137,11 +150,17 @@ func parseCycloneDX(data []byte) (*document, error) {
 		author = w.Metadata.Authors[0].Name
 	}
 	return b.finish(meta{id: w.SerialNumber, author: author,
-		format: "CycloneDX", version: int(w.Version), timestamp: w.Metadata.Timestamp.UTC()}), nil
+		format: "CycloneDX", version: edition(w.Version), timestamp: w.Metadata.Timestamp.UTC()}), nil
 }
 
-func (c *cdxComponent) component() draftProduct {
-	var p draftProduct
+// cdxProduct is a component as a product, with the version that it has.
+type cdxProduct struct {
+	draftProduct
+	version string
+}
+
+func (c *cdxComponent) component() cdxProduct {
+	p := cdxProduct{version: c.Version}
 	switch {
 	case c.PURL != "":
 		p.called = []string{c.PURL}
@@ -158,7 +177,7 @@ func (c *cdxComponent) component() draftProduct {
 	return p
 }
 
-func (v *cdxVulnerability) read(b *builder, refs map[string]draftProduct, whole *draftProduct) error {
+func (v *cdxVulnerability) read(b *builder, in *doubt, refs map[string]cdxProduct, whole *draftProduct) error {
 	a := v.Analysis
 	if a == nil {
 		return nil // an SBOM's list of matches: nobody judged it
@@ -167,7 +186,7 @@ func (v *cdxVulnerability) read(b *builder, refs map[string]draftProduct, whole 
 	for _, r := range v.References {
 		aliases = append(aliases, r.ID)
 	}
-	base := draft{id: v.Ref, status: cdxStatus(a.State), impact: a.Detail, action: v.Recommendation}
+	base := draft{doubt: in, id: v.Ref, status: cdxStatus(a.State), impact: a.Detail, action: v.Recommendation}
 	if base.status == govex.StatusNotAffected {
 		base.justification = cdxJustification(a.Justification)
 		if a.State == "false_positive" && base.impact == "" {
@@ -184,7 +203,7 @@ func (v *cdxVulnerability) read(b *builder, refs map[string]draftProduct, whole 
 	for _, affect := range v.Affects {
 		p := resolveRef(affect.Ref, refs)
 		if len(affect.Versions) == 0 {
-			base.products = append(base.products, scoped(p, whole))
+			base.products = append(base.products, scoped(p.draftProduct, whole))
 		}
 		for _, ver := range affect.Versions {
 			s := &base
@@ -196,14 +215,16 @@ func (v *cdxVulnerability) read(b *builder, refs map[string]draftProduct, whole 
 					byStatus[worse] = s
 				}
 			}
-			s.products = append(s.products, scoped(atVersion(p, ver.Version), whole))
+			s.products = append(s.products, scoped(p.narrow(ver.Version, ver.Range, kindOf(s.status) >= fixed), whole))
 		}
 	}
 	if len(v.Affects) == 0 && whole != nil {
 		base.products = append(base.products, *whole)
 	}
-	if err := b.add(base); err != nil {
-		return err
+	if len(base.products) > 0 || len(byStatus) == 0 {
+		if err := b.add(base); err != nil {
+			return err
+		}
 	}
 	for _, status := range []govex.Status{govex.StatusAffected, govex.StatusUnderInvestigation} {
 		if s := byStatus[status]; s != nil {
@@ -216,46 +237,84 @@ func (v *cdxVulnerability) read(b *builder, refs map[string]draftProduct, whole 
 }
 
 // versionStatus is what a version's own status says against an analysis that clears
-// the product; "" when it agrees or is silent.
+// the product; "" when it agrees. Without one a version is affected (bom-1.4 to 1.7,
+// "affects.versions.items.status": default).
 func versionStatus(s string) govex.Status {
 	switch s {
-	case "affected":
-		return govex.StatusAffected
-	case "unknown":
-		return govex.StatusUnderInvestigation
-	default:
+	case "unaffected":
 		return ""
+	case "affected", "":
+		return govex.StatusAffected
+	default:
+		return govex.StatusUnderInvestigation
 	}
 }
 
 // resolveRef finds what a reference means: a component of this document, the fragment
 // of a BOM-Link ("urn:cdx:serial/version#ref"), or a package URL.
-func resolveRef(ref string, refs map[string]draftProduct) draftProduct {
+func resolveRef(ref string, refs map[string]cdxProduct) cdxProduct {
 	if p, ok := refs[ref]; ok {
 		return p
 	}
 	if strings.HasPrefix(ref, "urn:cdx:") {
 		_, fragment, _ := strings.Cut(ref, "#")
 		if u, err := unescape(fragment); err == nil && isPURL(u) {
-			return draftProduct{called: []string{u}}
-		}
-		if isPURL(fragment) {
-			return draftProduct{called: []string{fragment}}
+			ref = u
+		} else if isPURL(fragment) {
+			ref = fragment
 		}
 	}
-	return draftProduct{called: []string{ref}}
+	return cdxProduct{draftProduct: draftProduct{called: []string{ref}}}
 }
 
-// atVersion narrows a component without a version to one that is listed exactly.
-func atVersion(p draftProduct, version string) draftProduct {
-	if version == "" || len(p.called) == 0 {
-		return p
+// narrow keeps one entry of "versions" of a component. An entry that clears and is not of
+// the component's own version, or that is not understood, is kept as one that nothing
+// meets; one that warns is heard at least where it says.
+func (p *cdxProduct) narrow(version, within string, clears bool) draftProduct {
+	out := draftProduct{called: p.called, hashes: p.hashes}
+	u, own := p.purl()
+	switch {
+	case version != "" && within == "":
+		switch {
+		case own && u.version == "" && (p.version == "" || p.version == version):
+			out = atVersion(u, version)
+		case version == p.version || u.version != "" && atVersion(u, version).called[0] == u.String():
+		case clears:
+			out.only = []*versions{noVersion("version " + version)}
+		case own:
+			out = atVersion(u, version)
+		}
+	case within != "" && version == "":
+		set := parseVers(within)
+		switch {
+		case set.broad && own && set.typ == u.typ:
+		case clears:
+			out.only = []*versions{set}
+		case own:
+			out = atVersion(u, "")
+			out.only = []*versions{set}
+		}
+	case clears:
+		out.only = []*versions{noVersion("no version that is understood")}
+	case own:
+		out = atVersion(u, "")
+	}
+	return out
+}
+
+// purl is the package URL of the component; own is true when it names a package.
+func (p *cdxProduct) purl() (u purl, own bool) {
+	if len(p.called) == 0 {
+		return u, false
 	}
 	u, err := parsePURL(p.called[0])
-	if err != nil || u.version != "" {
-		return p
-	}
+	return u, err == nil && !isImageType(u.typ)
+}
+
+// atVersion is a package at another version.
+func atVersion(u purl, version string) draftProduct {
 	u.version = version
+	_ = u.normalize() // what can fail did not fail when it was parsed
 	return draftProduct{called: []string{u.String()}}
 }
 
@@ -264,7 +323,7 @@ func scoped(p draftProduct, whole *draftProduct) draftProduct {
 	if whole == nil || len(whole.called)+len(whole.hashes) == 0 || same(whole.called, p.called) {
 		return p
 	}
-	return draftProduct{called: whole.called, hashes: whole.hashes, within: p.called}
+	return draftProduct{called: whole.called, hashes: whole.hashes, within: p.called, only: p.only}
 }
 
 func same(a, b []string) bool {

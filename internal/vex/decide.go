@@ -33,7 +33,7 @@ func Decide(findings []report.Vulnerability, docs []Document, image Image, opt O
 		r.record(&prepared[i], &d, had)
 	}
 	out.Documents, out.Hygiene = r.rows(docs), r.hygiene
-	out.Warnings = r.warnings()
+	out.Observations = r.observations()
 	return out, nil
 }
 
@@ -50,6 +50,7 @@ func newRun(findings []report.Vulnerability, docs []Document, image *Image, opt 
 			opt: opt, scopes: map[scopeKey]scope{}, stands: standings(read, names)},
 		seen: make([]tally, len(read)),
 	}
+	r.supersede()
 	r.fill()
 	return r, prepared
 }
@@ -72,9 +73,9 @@ func ordered(docs []Document) []*document {
 // run is one decision over all findings.
 type run struct {
 	matcher
-	seen     []tally // by document
-	hygiene  report.VEXHygiene
-	conflict []string
+	seen    []tally // by document
+	hygiene report.VEXHygiene
+	saw     []report.Observation
 }
 
 // candidate is a line that applies to a finding, or came near.
@@ -93,33 +94,38 @@ func (r *run) decide(f *finding) (first report.Decision, had doubts) {
 		if d.Status == report.Open {
 			return d, had
 		}
-		if i == 0 {
+		switch {
+		case i == 0:
 			first = d
+		case first.Objection == nil && d.Objection != nil:
+			first.Objection, first.Reason = d.Objection, first.Reason+" "+d.Reason
 		}
 	}
 	return first, had
 }
 
 func (r *run) decideFace(f *finding, ids []string) (report.Decision, doubts) {
-	top, cleared, objection, near := r.weigh(f, ids)
+	w := r.weigh(f, ids)
+	top, near := w.top, w.near
 	if near != nil {
 		r.say = true
 		near.verdict = r.judge(f, near.entry)
 		r.say = false
 	}
 	if top == nil {
+		r.incomplete(f)
 		return r.undecided(f, ids, near), doubts{}
 	}
 	if r.opt.policy() == PolicyOff {
 		return r.switchedOff(f, top), doubts{}
 	}
-	had := doubts{contradicted: contradicted(top, cleared)}
-	r.conflicts(f, top, cleared, objection)
+	had := doubts{contradicted: contradicted(top, w.cleared)}
+	r.conflicts(f, top, w.cleared, w.kept)
 	r.seen[top.doc].used.set(top.pos)
 	if !top.s.suppresses() {
-		return r.kept(f, top, cleared, near), had
+		return r.kept(f, top, w.cleared, near), had
 	}
-	if r.opt.VendorJudged != nil && r.opt.VendorJudged(*f.v) {
+	if r.vendorJudged(f) {
 		had.contradicted = true
 		return r.integrity(f, top), had
 	}
@@ -128,43 +134,54 @@ func (r *run) decideFace(f *finding, ids []string) (report.Decision, doubts) {
 		return report.Decision{Status: report.Open, Reason: "A statement clears it but is not accepted: " + why + ".",
 			NearMiss: &report.NearMiss{Statement: r.statement(f, top), Reason: why}}, had
 	}
-	return r.cleared(f, top), had
+	d := r.cleared(f, top)
+	if o := w.stranger; o != nil && o.newer(top) {
+		r.object(f, &d, top, o)
+	}
+	return d, had
 }
 
-// weigh finds the statement that prevails, the best one that would clear the finding,
-// the best one that would not, and the nearest miss. Each is nil when there is none.
-func (r *run) weigh(f *finding, ids []string) (top, cleared, objection, near *candidate) {
-	var best [4]candidate
-	keep := func(at int, slot **candidate, c candidate) {
-		best[at] = c
-		*slot = &best[at]
+// weighed are the statements about a finding that matter. Each is nil when there is none.
+type weighed struct {
+	top      *candidate // prevails
+	cleared  *candidate // the best one that would clear the finding
+	kept     *candidate // the best one that would not
+	stranger *candidate // the newest one that would not and that nobody vouches for
+	near     *candidate // the nearest miss
+}
+
+func (r *run) weigh(f *finding, ids []string) (w weighed) {
+	better := func(slot **candidate, c *candidate, before func(a, b *candidate) bool) {
+		if *slot == nil || before(c, *slot) {
+			kept := *c
+			*slot = &kept
+		}
 	}
 	missed := func(c candidate) {
-		if c.distance != applies && (near == nil || nearer(&c, near)) {
-			keep(3, &near, c)
+		if c.distance != applies {
+			better(&w.near, &c, nearer)
 		}
 	}
 	r.each(f, ids, func(c candidate) {
+		if c.objects() {
+			better(&w.stranger, &c, prevails)
+		}
 		if c.distance != applies {
 			missed(c)
 			return
 		}
 		r.seen[c.doc].applicable.set(c.pos)
-		if top == nil || prevails(&c, top) {
-			keep(0, &top, c)
-		}
+		better(&w.top, &c, prevails)
 		if c.s.suppresses() {
-			if cleared == nil || prevails(&c, cleared) {
-				keep(1, &cleared, c)
-			}
-		} else if objection == nil || prevails(&c, objection) {
-			keep(2, &objection, c)
+			better(&w.cleared, &c, prevails)
+		} else {
+			better(&w.kept, &c, prevails)
 		}
 	})
-	if top == nil || !top.s.suppresses() {
+	if w.top == nil || !w.top.s.suppresses() {
 		r.eachNear(f, ids, missed)
 	}
-	return top, cleared, objection, near
+	return w
 }
 
 // each calls fn for every line about one of the ids that names the finding's package
@@ -206,6 +223,6 @@ func (r *run) judgeAll(f *finding, entries []entry, fn func(candidate)) {
 	for _, e := range entries {
 		d := r.docs[e.doc]
 		s := &d.statements[e.pos]
-		fn(candidate{entry: e, verdict: r.judge(f, e), s: s, d: d, at: d.issued(s)})
+		fn(candidate{entry: e, verdict: r.judge(f, e), s: s, d: d, at: d.dated(s, r.opt)})
 	}
 }

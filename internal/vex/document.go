@@ -62,7 +62,9 @@ type document struct {
 	products   []product
 	lines      []textID
 	texts      []text
+	rares      []rare
 	census     census
+	ambiguity  string // the first key that readers do not agree on
 
 	authority authority
 	source    string
@@ -76,7 +78,7 @@ type document struct {
 // meta is what a document says of itself.
 type meta struct {
 	id, author, format string
-	version            int
+	version            edition
 	timestamp          time.Time
 	updated            time.Time
 }
@@ -178,8 +180,18 @@ func (d *document) trust() string {
 	}
 }
 
-// issued is the time of a statement: its own, else its document's, else the proven
-// time of the signature. Zero when nothing tells.
+// dated is the time of a statement. Zero when nothing tells, and when it is a date that
+// nothing can have yet.
+func (d *document) dated(s *statement, opt *Options) time.Time {
+	at := d.issued(s)
+	if opt.future(at) {
+		return time.Time{}
+	}
+	return at
+}
+
+// issued is the time of a statement as written: its own, else its document's, else the
+// proven time of the signature. Zero when nothing tells.
 func (d *document) issued(s *statement) time.Time {
 	switch {
 	case !s.stated.IsZero():

@@ -52,6 +52,10 @@ func Explain(finding report.Vulnerability, docs []Document, image Image, opt Opt
 			return rank(nearer(&a, &b), nearer(&b, &a))
 		}
 	})
+	var top *candidate
+	if len(all) > 0 && all[0].distance == applies {
+		top = &all[0]
+	}
 	list = []Considered{}
 	for i := range all {
 		if len(list) == maxConsidered {
@@ -59,7 +63,10 @@ func Explain(finding report.Vulnerability, docs []Document, image Image, opt Opt
 		}
 		c := &all[i]
 		said := Considered{Statement: r.statement(f, c), Applies: c.distance == applies, Reason: c.why}
+		said.Reason += objectionText(c, top)
 		switch {
+		case said.Applies && i == 0 && c.s.suppresses() && r.vendorJudged(f):
+			said.Reason = contradiction(f, c)
 		case said.Applies && i == 0:
 			said.Decides = opt.policy() != PolicyOff
 		case said.Applies:

@@ -32,7 +32,7 @@ func (m *matcher) file(t *topic, d *document, s *statement, e entry) {
 		}
 		e.product = uint32(i)
 		for _, id := range d.list(p.called) {
-			if p.within.n == 0 {
+			if p.within.n == 0 && p.rare == 0 {
 				filed[id] = m.stamp
 			}
 			m.fileLine(t, e, id, heard)

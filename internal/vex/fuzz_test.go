@@ -101,7 +101,7 @@ func TestOrderDoesNotMatter(t *testing.T) {
 	findings := []report.Vulnerability{libc(), find("CVE-2025-9", "pkg:pypi/a@1"), find("CVE-2025-8", "pkg:pypi/a@1"), find("CVE-2025-7", "pkg:pypi/a@1")}
 	rng := rand.New(rand.NewPCG(1, 2))
 	var want map[string]string
-	var wantWarnings []string
+	var wantSeen []report.Observation
 	for range 50 {
 		rng.Shuffle(len(statements), func(i, j int) { statements[i], statements[j] = statements[j], statements[i] })
 		rng.Shuffle(len(findings), func(i, j int) { findings[i], findings[j] = findings[j], findings[i] })
@@ -126,16 +126,16 @@ func TestOrderDoesNotMatter(t *testing.T) {
 			}
 		}
 		if want == nil {
-			want, wantWarnings = got, r.Warnings
+			want, wantSeen = got, r.Observations
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Fatalf("another order, another decision (-first +now):\n%s", diff)
 		}
-		if diff := cmp.Diff(wantWarnings, r.Warnings); diff != "" {
-			t.Fatalf("another order, other warnings:\n%s", diff)
+		if diff := cmp.Diff(wantSeen, r.Observations); diff != "" {
+			t.Fatalf("another order, other observations:\n%s", diff)
 		}
 	}
-	if len(wantWarnings) == 0 {
+	if len(wantSeen) == 0 {
 		t.Error("the contradiction about CVE-2025-9 is not told")
 	}
 }

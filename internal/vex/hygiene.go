@@ -47,7 +47,8 @@ func (r *run) record(f *finding, d *report.Decision, had doubts) {
 	}
 }
 
-// old reports whether a statement of that time is past MaxAge.
+// old reports whether a statement of that time is past MaxAge. Nothing shows that one
+// without a date is not.
 func (o *Options) old(at *time.Time) bool {
-	return o.MaxAge > 0 && !o.Now.IsZero() && at != nil && at.Before(o.Now.Add(-o.MaxAge))
+	return o.MaxAge > 0 && (at == nil || !o.Now.IsZero() && at.Before(o.Now.Add(-o.MaxAge)))
 }

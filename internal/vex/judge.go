@@ -89,8 +89,12 @@ func (m *matcher) judge(f *finding, e entry) verdict {
 		}
 	}
 	// An image named by its digest pins every package in it, with or without versions.
-	v.broad = (line == nil || line.version == "") && !v.scope.digest
-	if line != nil {
+	v.broad = (line == nil || line.version == "") && !v.scope.digest && !d.ranged(p)
+	if line == nil {
+		if far, why := d.wholly(s, p); far != applies {
+			return v.at(far, why)
+		}
+	} else {
 		if far, why := m.meets(&v, f, line, p, e); far != applies {
 			return v.at(far, why)
 		}
@@ -149,6 +153,9 @@ func (d *document) narrower(s *statement) bool {
 		list := p.within
 		if list.n == 0 || !p.image {
 			list = p.called
+		}
+		if d.ranged(p) {
+			return true
 		}
 		for _, id := range d.list(list) {
 			if d.shapeOf(id)&(isVersioned|isImageURL) == isVersioned {

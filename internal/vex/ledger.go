@@ -64,7 +64,10 @@ func NewLedger(res Result, image Image, opt Options) Ledger {
 		Counts: report.CountVulnerabilities(res.Vulnerabilities), Hygiene: res.Hygiene,
 		Findings:  make([]LedgerFinding, 0, len(res.Vulnerabilities)),
 		Documents: append([]report.VEXDocument{}, res.Documents...),
-		Warnings:  append([]string{}, res.Warnings...),
+		Warnings:  []string{},
+	}
+	for _, o := range res.Observations {
+		l.Warnings = append(l.Warnings, o.Message)
 	}
 	if image.DHINameVerified {
 		l.Image.Canonical = image.DHIName

@@ -70,8 +70,8 @@ func TestLedgerAndHygiene(t *testing.T) {
 	}
 	// A lower authority that disagrees at the same time is outranked, not a contradiction.
 	other, err := Decide(findings[:1], []Document{own(t, stmt(vuln, keeps, t1, glibc)), byUser(t, stmt(vuln, clears, t1, glibc))}, testImage(), opt)
-	if err != nil || other.Hygiene.Contradictory != 0 || len(other.Warnings) != 0 {
-		t.Errorf("outranked: hygiene %+v, warnings %q, %v", other.Hygiene, other.Warnings, err)
+	if err != nil || other.Hygiene.Contradictory != 0 || len(other.Observations) != 0 {
+		t.Errorf("outranked: hygiene %+v, observations %v, %v", other.Hygiene, other.Observations, err)
 	}
 	type row struct {
 		State, Reason                   string

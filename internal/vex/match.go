@@ -22,23 +22,17 @@ func (m *matcher) meets(v *verdict, f *finding, line *purl, p *product, e entry)
 		}
 		return otherVersion, m.sayf("statement covers %s%s, installed %s", of(v.name, f), line.version, v.name.version)
 	}
-	if e.imageLine || p.within.n == 0 || ofDHI(line) {
-		return applies, ""
+	d := m.docs[e.doc]
+	st := &d.statements[e.pos]
+	if e.imageLine || p.within.n == 0 || ofDHI(line) && p.rare == 0 {
+		return m.narrowed(f, d, st, p, e.doc, v.name)
 	}
 	// A package as product with subcomponents: the statement is about those parts of
 	// it, so the installed package has to be one of them too.
-	d := m.docs[e.doc]
-	for _, id := range d.list(p.within) {
-		n := m.lineOf(e.doc, id)
-		if n == notPURL {
-			continue
-		}
-		part := &m.lines[n].purl
-		if met := f.id.meets(part); met != nil && (part.version == "" || part.version == met.version) {
-			return applies, ""
-		}
+	if !m.isOne(f, d, e.doc, p.within) {
+		return otherPart, m.sayf("statement is about %s inside %s only", clip(d.first(p.within)), line.name)
 	}
-	return otherPart, m.sayf("statement is about %s inside %s only", clip(d.first(p.within)), line.name)
+	return m.narrowed(f, d, st, p, e.doc, v.name)
 }
 
 // ofDHI reports whether a product is a package of the system in Docker's name space. There
@@ -124,9 +118,12 @@ func (m *matcher) describe(f *finding, e entry, v *verdict) string {
 	if v.name.source {
 		said = append(said, fmt.Sprintf("%s is built from source package %s", f.v.Package.Name, v.name.name))
 	}
-	if v.broad {
+	switch d := m.docs[e.doc]; {
+	case v.broad:
 		said = append(said, "any version")
-	} else {
+	case line.version == "" && d.ranged(d.product(&d.statements[e.pos], e.product)):
+		said = append(said, "version "+v.name.version+", which is in the range")
+	default:
 		said = append(said, "version "+line.version)
 	}
 	if stated, n := statedReleases(line); n > 0 {

@@ -139,11 +139,23 @@ func TestVendorJudged(t *testing.T) {
 			t.Fatal(err)
 		}
 		d := res.Vulnerabilities[0].Decision
-		if d.Status != report.Open || !strings.Contains(d.Reason, "contradicts the feed") || len(res.Warnings) != 1 || res.Hygiene.Contradictory != 1 {
-			t.Errorf("%s: %s, %q, warnings %q", status, d.Status, d.Reason, res.Warnings)
+		if d.Status != report.Open || !strings.Contains(d.Reason, "feed contradicts itself") || len(res.Observations) != 1 || res.Observations[0].Kind != report.LeftOut || res.Hygiene.Contradictory != 1 {
+			t.Errorf("%s: %s, %q, observations %+v", status, d.Status, d.Reason, res.Observations)
 		}
 	}
 	if d := decide(t, f, testImage(), opt, own(t, stmt("CVE-2025-0001", "affected", t1, "pkg:apk/dhi/a@1-r0"))); !strings.HasPrefix(d.Reason, "affected") {
 		t.Errorf("affected: %q", d.Reason)
+	}
+	list, _, err := Explain(f, []Document{own(t, stmt(f.ID, clears, t1, "pkg:apk/dhi/a@1-r0"))}, testImage(), opt)
+	if err != nil || len(list) != 1 || list[0].Decides || !strings.Contains(list[0].Reason, "feed contradicts itself") {
+		t.Errorf("explained as %+v, %v", list, err)
+	}
+	// An advisory that no statement knows of: told, and no reason to stop.
+	res, err := Decide([]report.Vulnerability{f}, []Document{own(t, stmt("CVE-2025-0002", clears, t1, "pkg:apk/dhi/a@1-r0"))}, testImage(), opt)
+	if err != nil || len(res.Observations) != 1 || res.Observations[0].Kind != report.Information || !strings.Contains(res.Observations[0].Message, "not complete") {
+		t.Errorf("without a statement: %+v, %v", res.Observations, err)
+	}
+	if res, err = Decide([]report.Vulnerability{f}, nil, testImage(), opt); err != nil || len(res.Observations) != 0 {
+		t.Errorf("without a document: %+v, %v", res.Observations, err)
 	}
 }

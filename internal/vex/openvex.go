@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
 
@@ -15,7 +14,7 @@ import (
 // The wire forms of OpenVEX. In v0.0.1 a vulnerability is a string, a product is a
 // string, subcomponents belong to the statement, and the version is a string.
 type (
-	wireVersion int
+	wireVersion edition
 
 	// wireTime is RFC 3339, or empty, as go-vex writes a time that it does not have.
 	wireTime struct{ time.Time }
@@ -95,10 +94,7 @@ func (t *wireTime) UnmarshalJSON(b []byte) error {
 }
 
 func (v *wireVersion) UnmarshalJSON(b []byte) error {
-	s := strings.Trim(string(b), `"`)
-	if n, err := strconv.Atoi(s); err == nil {
-		*v = wireVersion(n)
-	} // v0.0.1 allows any text, and nothing rests on it
+	*v = wireVersion(readEdition(strings.Trim(string(b), `"`))) // v0.0.1 allows any text
 	return nil
 }
 
@@ -109,7 +105,7 @@ func parseOpenVEX(data []byte) (*document, error) {
 	if _, err := dec.Token(); err != nil {
 		return nil, fmt.Errorf("read the OpenVEX document: %w", err)
 	}
-	b := newBuilder()
+	b, v := newBuilder(), newVocabulary("@context", "@id", "author", "timestamp", "last_updated", "version", "statements")
 	head := map[string]json.RawMessage{}
 	seen := false
 	for dec.More() {
@@ -118,6 +114,9 @@ func parseOpenVEX(data []byte) (*document, error) {
 			return nil, fmt.Errorf("read the OpenVEX document: %w", err)
 		}
 		name, _ := key.(string)
+		if n, same := v.known([]byte(name)); n >= 0 && !same {
+			return nil, fmt.Errorf("the OpenVEX document has the key %q for %q", clip(name), v.names[n])
+		}
 		if name != "statements" {
 			var raw json.RawMessage
 			if err := dec.Decode(&raw); err != nil {
@@ -155,6 +154,7 @@ func readStatements(dec *json.Decoder, b *builder) error {
 		return errors.New("statements is not a list")
 	}
 	var raw json.RawMessage
+	v := statementKeys()
 	for n := 1; dec.More(); n++ {
 		if err := dec.Decode(&raw); err != nil {
 			return fmt.Errorf("read statement %d: %w", n, err)
@@ -163,12 +163,30 @@ func readStatements(dec *json.Decoder, b *builder) error {
 		if err != nil {
 			return fmt.Errorf("read statement %d: %w", n, err)
 		}
-		if err := b.addOpenVEX(&w); err != nil {
+		if err := b.addOpenVEX(&w, statementDoubt(raw, v)); err != nil {
 			return fmt.Errorf("statement %d: %w", n, err)
 		}
 	}
 	_, err = dec.Token()
 	return err
+}
+
+// statementKeys are the keys that are read of a statement.
+func statementKeys() *vocabulary {
+	return newVocabulary("@id", "timestamp", "last_updated", "status", "status_notes", "justification", "impact_statement", "action_statement",
+		"vulnerability", "name", "aliases", "products", "subcomponents", "identifiers", "purl", "hashes", "sha-256")
+}
+
+// statementDoubt looks at the keys of one statement.
+func statementDoubt(raw []byte, v *vocabulary) *doubt {
+	var d *doubt
+	v.flaws(raw, func(f flaw) {
+		if d == nil {
+			d = &doubt{flaw: f}
+		}
+		d.status = d.status || f.name == "status"
+	})
+	return d
 }
 
 func finishOpenVEX(b *builder, head map[string]json.RawMessage) (*document, error) {
@@ -180,14 +198,14 @@ func finishOpenVEX(b *builder, head map[string]json.RawMessage) (*document, erro
 	if err := json.Unmarshal(raw, &m); err != nil {
 		return nil, fmt.Errorf("read the head of the OpenVEX document: %w", err)
 	}
-	return b.finish(meta{id: m.ID, author: m.Author, version: int(m.Version), format: "OpenVEX",
+	return b.finish(meta{id: m.ID, author: m.Author, version: edition(m.Version), format: "OpenVEX",
 		timestamp: m.Timestamp.UTC(), updated: m.LastUpdated.UTC()}), nil
 }
 
 // addOpenVEX turns a statement as written into ours.
-func (b *builder) addOpenVEX(w *wireStatement) error {
+func (b *builder) addOpenVEX(w *wireStatement, in *doubt) error {
 	s := draft{
-		id: w.ID, status: w.Status, justification: w.Justification,
+		doubt: in, id: w.ID, status: w.Status, justification: w.Justification,
 		impact: w.ImpactStatement, action: w.ActionStatement, notes: w.StatusNotes,
 		stated: w.LastUpdated.UTC(),
 	}

@@ -38,8 +38,11 @@ type Options struct {
 	Unversioned Unversioned
 	// Now is the time of the run, for the age of statements. Zero: ages are not told.
 	Now time.Time
-	// MaxAge is the age from which a statement counts as stale. 0: none does. A stale
-	// statement still decides; the policy may object to it.
+	// Clock is the time at which the run really is, where Now is another. A date more than
+	// a day after it is none. Zero: Now.
+	Clock time.Time
+	// MaxAge is the age from which a statement counts as stale, as one without a date then
+	// does. 0: none does. A stale statement still decides; the policy may object to it.
 	MaxAge time.Duration
 	// VendorJudged tells the findings that come from the vendor's own advisories for its
 	// own builds (the ID=dhi model): there the advisory already left out what does not
@@ -88,8 +91,27 @@ type Result struct {
 	Documents []report.VEXDocument
 	// Hygiene counts what is doubtful about the decisions.
 	Hygiene report.VEXHygiene
-	// Warnings are contradictions between documents and the like, sorted and distinct.
-	Warnings []string
+	// Observations are contradictions between documents and the like, sorted and distinct.
+	Observations []report.Observation
+}
+
+// The bounds on documents that may not suppress and are read to object and to explain: how
+// many, and of how many bytes together.
+const (
+	MaxUnverifiedDocuments = 3
+	MaxUnverifiedBytes     = 4 << 20
+)
+
+// skew is how far the clocks of author and gate may be apart.
+const skew = 24 * time.Hour
+
+// future reports whether a time is too late to be the date of anything.
+func (o *Options) future(at time.Time) bool {
+	clock := o.Clock
+	if clock.IsZero() {
+		clock = o.Now
+	}
+	return !clock.IsZero() && at.After(clock.Add(skew))
 }
 
 // The origins of a package in a derived image: report.Package.Origin.

@@ -17,16 +17,12 @@ const (
 	maxNames      = 20_000_000 // products and subcomponents together
 )
 
-// vexPredicate reports whether an in-toto predicate type is a VEX format that parse
-// reads. Families are matched, not literals: versions come and go.
+// vexPredicate reports whether an in-toto predicate type may stand for a format that parse
+// reads. Which one it is the document says: types differ between tools, and versions come
+// and go.
 func vexPredicate(t string) bool {
-	for _, family := range []string{"https://openvex.dev/ns", "openvex", "https://docs.oasis-open.org/csaf/",
-		"https://cyclonedx.org/vex", "https://cyclonedx.org/bom"} {
-		if t == family || strings.HasPrefix(t, family) {
-			return true
-		}
-	}
-	return false
+	t = lower(t)
+	return strings.Contains(t, "vex") || strings.Contains(t, "csaf") || strings.Contains(t, "cyclonedx")
 }
 
 // outline is the little that tells the formats apart.
@@ -90,6 +86,9 @@ func parseLimited(data []byte, limit int) (*document, error) {
 		return nil, errors.New("a DSSE envelope, whose signature is not checked here: " +
 			"attach it to the image, or name its payload as a file")
 	case strings.HasPrefix(o.Type, "https://in-toto.io/Statement/"):
+		if err := wellKept(data, inTotoKeys()); err != nil {
+			return nil, err
+		}
 		return parseInToto(&o, limit)
 	case isOpenVEX(o.Context):
 		return parseOpenVEX(data)
@@ -99,6 +98,22 @@ func parseLimited(data []byte, limit int) (*document, error) {
 		return parseCycloneDX(data)
 	}
 	return nil, errors.New(o.describe())
+}
+
+// inTotoKeys are the keys that are read of an in-toto statement.
+func inTotoKeys() *vocabulary {
+	return newVocabulary("_type", "predicateType", "subject", "digest", "sha256", "predicate")
+}
+
+// wellKept refuses an in-toto statement with keys that readers do not agree on. Its
+// predicate is looked at when it is read.
+func wellKept(data []byte, v *vocabulary) (err error) {
+	v.flaws(data, func(f flaw) {
+		if err == nil && (f.depth == 1 || f.member != "predicate") {
+			err = fmt.Errorf("the in-toto statement has %s", &f)
+		}
+	})
+	return err
 }
 
 func isOpenVEX(context json.RawMessage) bool {

@@ -3,7 +3,7 @@ package vex
 import (
 	"fmt"
 	"math/bits"
-	"slices"
+	"time"
 
 	"github.com/imagegate/imagegate/internal/report"
 )
@@ -45,20 +45,17 @@ func (r *run) rows(docs []Document) []report.VEXDocument {
 		t := &r.seen[at[d]]
 		row := report.VEXDocument{
 			ID: d.id, Digest: d.digest, Source: d.source, State: StateUnused, Author: d.author,
-			Version: d.version, Signer: d.signer, Trust: d.trust(), Statements: len(d.statements),
+			Version: d.version[0], Signer: d.signer, Trust: d.trust(), Statements: len(d.statements),
 			Applicable: t.applicable.count(), Used: t.used.count(), OverBroad: d.census.broad,
 			Contradictory: d.census.contradictory, Duplicate: d.census.duplicate,
 			Format: d.format, Undated: d.census.undated, ReusedIDs: d.census.reused,
-			Stale: d.stale(r.opt),
+			Stale: d.stale(r.opt), FutureDated: d.future(r.opt), Ambiguous: d.census.ambiguous,
 		}
-		if !d.timestamp.IsZero() {
-			ts := d.timestamp
-			row.Timestamp = &ts
-		}
+		row.Timestamp = told(d.timestamp)
 		if row.Used > 0 {
 			row.State = StateUsed
 		} else {
-			row.Reason = r.unusedBecause(d, &row)
+			row.Reason = r.unusedBecause(d, &r.stands[at[d]], &row)
 		}
 		out = append(out, row)
 	}
@@ -66,7 +63,7 @@ func (r *run) rows(docs []Document) []report.VEXDocument {
 }
 
 // unusedBecause says why a document decided nothing.
-func (r *run) unusedBecause(d *document, row *report.VEXDocument) string {
+func (r *run) unusedBecause(d *document, stand *standing, row *report.VEXDocument) string {
 	switch {
 	case r.opt.policy() == PolicyOff:
 		return "vex-policy is off"
@@ -74,6 +71,8 @@ func (r *run) unusedBecause(d *document, row *report.VEXDocument) string {
 		return "unsigned, or its signature did not verify"
 	case !r.concerns(d):
 		return "not about this image"
+	case stand.superseded != edition{}:
+		return "superseded by version " + stand.superseded.String()
 	case row.Applicable > 0:
 		return "other statements decided"
 	default:
@@ -100,7 +99,27 @@ func (r *run) concerns(d *document) bool {
 func (d *document) stale(opt *Options) int {
 	n := 0
 	for i := range d.statements {
-		if at := d.issued(&d.statements[i]); d.statements[i].suppresses() && !at.IsZero() && opt.old(&at) {
+		at := d.dated(&d.statements[i], opt)
+		if d.statements[i].suppresses() && opt.old(told(at)) {
+			n++
+		}
+	}
+	return n
+}
+
+// told is a time for the report: nil for none.
+func told(at time.Time) *time.Time {
+	if at.IsZero() {
+		return nil
+	}
+	return &at
+}
+
+// future counts the statements whose date is too late to be one.
+func (d *document) future(opt *Options) int {
+	n := 0
+	for i := range d.statements {
+		if opt.future(d.issued(&d.statements[i])) {
 			n++
 		}
 	}
@@ -118,18 +137,13 @@ func contradicted(top, cleared *candidate) bool {
 // authority and time, which keeps it open, and across authorities, where the higher
 // one decides and the reader should know of the other.
 func (r *run) conflicts(f *finding, top, cleared, objection *candidate) {
-	what := fmt.Sprintf("%s in %s %s", clip(f.v.ID), clip(f.v.Package.Name), clip(f.v.Package.Version))
+	what := f.where()
 	switch {
 	case contradicted(top, cleared):
-		r.conflict = append(r.conflict, fmt.Sprintf("%s: %s says %s and %s says %s with equal authority, and neither is newer; it is not suppressed",
+		r.observe(report.Information, fmt.Sprintf("%s: %s says %s and %s says %s with equal authority, and neither is newer; it is not suppressed",
 			what, cleared.d.source, clip(cleared.status()), top.d.source, clip(top.status())))
 	case top.s.suppresses() && objection != nil && objection.auth < top.auth:
-		r.conflict = append(r.conflict, fmt.Sprintf("%s: %s says %s, but %s has more authority and says %s",
+		r.observe(report.Information, fmt.Sprintf("%s: %s says %s, but %s has more authority and says %s",
 			what, objection.d.source, clip(objection.status()), top.d.source, clip(top.status())))
 	}
-}
-
-func (r *run) warnings() []string {
-	slices.Sort(r.conflict)
-	return slices.Compact(r.conflict)
 }

@@ -75,16 +75,6 @@ func overtaken(lost, top *candidate) string {
 	}
 }
 
-// integrity is the decision of a finding that the vendor's advisory reports and the
-// vendor's VEX clears: one of them is wrong, and nothing says which.
-func (r *run) integrity(f *finding, top *candidate) report.Decision {
-	why := "the vendor's own advisory reports this version, so a statement that it is " + top.status() + " contradicts the feed"
-	r.conflict = append(r.conflict, fmt.Sprintf("%s in %s %s: %s says %s, but %s",
-		clip(f.v.ID), clip(f.v.Package.Name), clip(f.v.Package.Version), top.d.source, top.status(), why))
-	return report.Decision{Status: report.Open, Reason: "Not suppressed: " + why + ".",
-		NearMiss: &report.NearMiss{Statement: r.statement(f, top), Reason: why}}
-}
-
 // undecided is the decision of a finding that no statement is about.
 func (r *run) undecided(f *finding, ids []string, near *candidate) report.Decision {
 	d := report.Decision{Status: report.Open}
@@ -126,8 +116,11 @@ func (r *run) stated(c *candidate) string {
 	if c.d.author != "" {
 		b.WriteString(", says " + clip(c.d.author))
 	}
-	if !c.at.IsZero() {
+	switch issued := c.d.issued(c.s); {
+	case !c.at.IsZero():
 		b.WriteString(" on " + day(c.at))
+	case !issued.IsZero():
+		b.WriteString(", dated " + day(issued) + ", which is in the future and counts as no date")
 	}
 	if c.d.signer != "" {
 		b.WriteString(", signed by " + clip(c.d.signer))
@@ -156,10 +149,7 @@ func (r *run) statement(f *finding, c *candidate) report.Statement {
 		Vulnerability: d.word(s.vulnerability), Product: c.product(), OverBroad: c.broad,
 		Document: d.digest, DocumentID: d.id, Author: d.author, Signer: d.signer, Trust: d.trust(),
 	}
-	if !c.at.IsZero() {
-		at := c.at
-		st.Timestamp = &at
-	}
+	st.Timestamp = told(c.at)
 	if c.distance == applies || c.distance < otherPart {
 		st.Matched = r.describe(f, c.entry, &c.verdict)
 		if said := strings.ToUpper(st.Vulnerability); said != strings.ToUpper(f.v.ID) {
@@ -178,14 +168,22 @@ func (c *candidate) product() string {
 	} else if p.hashes.n > 0 {
 		whole = "sha256:" + strings.TrimPrefix(c.d.first(p.hashes), "sha256:")
 	}
+	line := whole
+	r := &c.d.rares[p.rare]
 	switch {
 	case c.line == wholeImage:
-		return whole
 	case c.imageLine:
-		return whole + " > " + c.d.word(c.text)
+		for _, level := range r.via {
+			line += " > " + c.d.first(level)
+		}
+		line += " > " + c.d.word(c.text)
 	default:
-		return c.d.word(c.text)
+		line = c.d.word(c.text)
 	}
+	for _, set := range r.only {
+		line += " in " + set.text
+	}
+	return line
 }
 
 func day(t time.Time) string { return t.UTC().Format(time.DateOnly) }

@@ -9,6 +9,8 @@ type standing struct {
 	baseOnly bool
 	// why says why it has none, or only that.
 	why string
+	// superseded is the version that speaks in its place.
+	superseded edition
 }
 
 // standings are worked out once for each document.

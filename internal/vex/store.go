@@ -65,6 +65,13 @@ type product struct {
 	// image is true for images and for what is no package: a reference, a digest, a
 	// name. Only such products are asked whether they are this image.
 	image bool
+	rare  uint32 // place in document.rares; 0 for most
+}
+
+// rare is what narrows few products further.
+type rare struct {
+	via  []span      // levels between the product and its components, from the outside
+	only []*versions // all of them have to hold the installed version
 }
 
 // suppresses reports whether the status by itself clears a finding.

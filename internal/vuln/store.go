@@ -32,9 +32,10 @@ import (
 // directory see all of it or nothing. What lies there is checked on each use: against
 // damage, that is, and not against somebody who may write to the cache.
 type store struct {
-	opt    DBOptions
-	client *fetch.Client
-	root   string
+	opt DBOptions
+	// client downloads archives, and small the listing.
+	client, small *fetch.Client
+	root          string
 	// temporary is true when the root goes away with the database.
 	temporary bool
 }
@@ -46,8 +47,11 @@ const (
 
 func newStore(opt DBOptions) (*store, error) {
 	const op = "open cache of vulnerability databases"
-	s := &store{opt: opt, client: fetch.New(fetch.Options{Transport: opt.Transport, RootCAs: opt.RootCAs,
-		UserAgent: opt.UserAgent, RetryWait: opt.RetryWait, Logger: opt.Logger})}
+	web := fetch.Options{Transport: opt.Transport, RootCAs: opt.RootCAs, UserAgent: opt.UserAgent,
+		RetryWait: opt.RetryWait, IdleTimeout: opt.IdleTimeout, Logger: opt.Logger}
+	s := &store{opt: opt, client: fetch.New(web)}
+	web.IdleTimeout = min(opt.IdleTimeout, 10*time.Second)
+	s.small = fetch.New(web)
 	dir := opt.CacheDir
 	var err error
 	if dir == "" {

@@ -91,9 +91,9 @@ func (s *store) newest(ctx context.Context, listing *url.URL, have *DB) (newer *
 
 // latest reads the listing. What it names is checked later by its checksum.
 func (s *store) latest(ctx context.Context, u *url.URL) (*distribution.LatestDocument, error) {
-	ctx, cancel := context.WithTimeout(ctx, min(s.opt.Timeout, 30*time.Second))
+	ctx, cancel := context.WithTimeout(ctx, min(s.opt.Timeout, 45*time.Second)) // enough for all attempts
 	defer cancel()
-	body, err := s.client.Bytes(ctx, u, maxSmall)
+	body, err := s.small.Bytes(ctx, u, maxSmall)
 	if err != nil {
 		return nil, err
 	}

@@ -250,6 +250,36 @@ func TestUpdateRetries(t *testing.T) {
 	}
 }
 
+// A server that falls silent, over the listing and in the middle of the archive, is asked
+// again.
+func TestUpdateRetriesWhatStalls(t *testing.T) {
+	m := newMirror(t)
+	m.publish(t, built)
+	stalled := map[string]bool{}
+	m.fail(func(w http.ResponseWriter, r *http.Request) bool {
+		m.mu.Lock()
+		again := stalled[r.URL.Path]
+		stalled[r.URL.Path] = true
+		m.mu.Unlock()
+		if again {
+			return false
+		}
+		if strings.HasSuffix(r.URL.Path, ".tar.zst") {
+			w.Header().Set("Content-Length", "4000")
+			_, _ = w.Write([]byte("half"))
+			_ = http.NewResponseController(w).Flush()
+		}
+		<-r.Context().Done()
+		return true
+	})
+	opt := m.options(t.TempDir())
+	opt.IdleTimeout = 50 * time.Millisecond
+	mustOpen(t, opt)
+	if got := m.asked(); len(got) != 4 {
+		t.Errorf("asked for %q, want listing and archive twice", got)
+	}
+}
+
 func TestUpdateReplacesADamagedDatabase(t *testing.T) {
 	m := newMirror(t)
 	l := m.publish(t, built)

@@ -76,6 +76,10 @@ type DBOptions struct {
 	// 1 s.
 	RetryWait time.Duration
 
+	// IdleTimeout is how long a server may send nothing until an attempt is given up. 0
+	// means 60 s; for the listing, which is small, it is at most 10 s.
+	IdleTimeout time.Duration
+
 	// MaxArchive is the largest archive read, in bytes. 0 means 2 GiB.
 	MaxArchive int64
 
@@ -99,6 +103,7 @@ func (o DBOptions) withDefaults() DBOptions {
 	set(&o.ListingURL, DefaultListingURL)
 	set(&o.UserAgent, "imagegate")
 	set(&o.RetryWait, time.Second)
+	set(&o.IdleTimeout, time.Minute)
 	set(&o.MaxArchive, 2<<30)
 	set(&o.MaxUnpacked, 8<<30)
 	if o.Logger == nil {

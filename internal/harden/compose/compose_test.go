@@ -271,8 +271,10 @@ func TestIncludesAreNamedAndNotRead(t *testing.T) {
 	if want := [][]string{{"sub/compose.yaml"}, {"other.yaml", "more.yaml"}}; !slices.EqualFunc(p.Includes, want, slices.Equal) {
 		t.Errorf("includes %v, want %v", p.Includes, want)
 	}
-	if !slices.ContainsFunc(p.Warnings, func(w string) bool { return strings.Contains(w, "not fetched") }) {
-		t.Errorf("no warning of the remote include: %v", p.Warnings)
+	if !slices.ContainsFunc(p.Observations, func(o report.Observation) bool {
+		return o.Kind == report.LeftOut && strings.Contains(o.Message, "not fetched")
+	}) {
+		t.Errorf("the remote include is not told: %v", p.Observations)
 	}
 	if !slices.Equal(p.Files, []string{"compose.yaml"}) {
 		t.Errorf("read %v", p.Files)

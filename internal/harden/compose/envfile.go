@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"github.com/compose-spec/compose-go/v2/types"
+
+	"github.com/imagegate/imagegate/internal/report"
 )
 
 // envFile reads one env file of a service.
@@ -47,6 +49,9 @@ func (r *reader) dotenv(name string, env map[string]string) map[string]string {
 	maps.Copy(out, env)
 	data, err := r.file(name)
 	if err != nil {
+		if !errors.Is(err, fs.ErrNotExist) {
+			r.seen[name+" cannot be read, so its variables have no value"] = report.Unread
+		}
 		return out
 	}
 	for _, v := range variables(data) {
@@ -67,7 +72,7 @@ func (r *reader) dotenv(name string, env map[string]string) map[string]string {
 			return x, ok
 		})
 		if err != nil || len(expanded) > 64<<10 {
-			r.warn[fmt.Sprintf("%s: the value of %s cannot be read", name, cut(v.Name))] = true
+			r.seen[fmt.Sprintf("%s: the value of %s cannot be read", name, cut(v.Name))] = report.Unread
 			continue
 		}
 		out[v.Name] = expanded
@@ -79,7 +84,7 @@ func (r *reader) dotenv(name string, env map[string]string) map[string]string {
 // them, in that order, in the place of those with the usual names. It is nil when there
 // is no such variable, or one of the files is not there or outside of fsys.
 func Listed(fsys fs.FS, dir string) []string {
-	r := &reader{fsys: fsys, read: map[string]bool{}, warn: map[string]bool{}, fill: empty, lookup: func(string) (string, bool) { return "", false }}
+	r := &reader{fsys: fsys, read: map[string]bool{}, seen: map[string]report.Kind{}, fill: empty, lookup: func(string) (string, bool) { return "", false }}
 	env := r.dotenv(path.Join(dir, ".env"), nil)
 	separator := env["COMPOSE_PATH_SEPARATOR"]
 	if separator == "" {

@@ -26,6 +26,8 @@ import (
 	"github.com/compose-spec/compose-go/v2/loader"
 	"github.com/compose-spec/compose-go/v2/types"
 	"go.yaml.in/yaml/v3"
+
+	"github.com/imagegate/imagegate/internal/report"
 )
 
 // Limits of one project.
@@ -54,9 +56,9 @@ type Project struct {
 	Services []*Service
 	// Includes are the projects that this one includes, each a base and what goes on top.
 	Includes [][]string
-	// Warnings are things a reader should know: variables without a value, files of
-	// other places that were not fetched.
-	Warnings []string
+	// Observations are variables without a value, and what was not read, such as files of
+	// other places.
+	Observations []report.Observation
 
 	model *types.Project
 	docs  []*document
@@ -119,7 +121,8 @@ type reader struct {
 	docs     map[string]*document
 	injected int
 	ports    int
-	warn     map[string]bool
+	// seen are the observations, by their text.
+	seen map[string]report.Kind
 	// lookup returns the value of a variable; open is true when the text that was
 	// substituted last lacks one.
 	lookup func(string) (string, bool)
@@ -145,7 +148,7 @@ func Load(ctx context.Context, fsys fs.FS, files []string, opt Options) (p *Proj
 			p, err = nil, &LoadError{Path: files[0], Line: 1, Err: fmt.Errorf("the loader gave up: %v", r)}
 		}
 	}()
-	r := &reader{fsys: fsys, read: map[string]bool{}, docs: map[string]*document{}, warn: map[string]bool{}, fill: empty}
+	r := &reader{fsys: fsys, read: map[string]bool{}, docs: map[string]*document{}, seen: map[string]report.Kind{}, fill: empty}
 	p = &Project{Path: files[0], opt: opt}
 	dir := path.Dir(path.Clean(files[0]))
 	r.dir = dir
@@ -178,7 +181,7 @@ func Load(ctx context.Context, fsys fs.FS, files []string, opt Options) (p *Proj
 			files := []string{}
 			for _, f := range inc {
 				if remote(f) {
-					r.warn[fmt.Sprintf("%s includes %s, which is not fetched", name, f)] = true
+					r.seen[fmt.Sprintf("%s includes %s, which is not fetched", name, f)] = report.LeftOut
 				} else {
 					files = append(files, path.Join(path.Dir(name), f))
 				}
@@ -211,7 +214,7 @@ func Load(ctx context.Context, fsys fs.FS, files []string, opt Options) (p *Proj
 	}
 	p.model, err = load(details, empty)
 	filled := false
-	if err != nil && len(r.warn) > 0 {
+	if err != nil && len(r.seen) > 0 {
 		// Variables without a value may be all that is wrong: it is the values of
 		// another place that are missing, and the rest can be checked.
 		for _, fill := range []func(text, name string) string{
@@ -231,7 +234,9 @@ func Load(ctx context.Context, fsys fs.FS, files []string, opt Options) (p *Proj
 	}
 	p.services(r)
 	p.Files = slices.Sorted(maps.Keys(r.read))
-	p.Warnings = slices.Sorted(maps.Keys(r.warn))
+	for _, text := range slices.Sorted(maps.Keys(r.seen)) {
+		p.Observations = append(p.Observations, report.Observation{Stage: report.StageHarden, Kind: r.seen[text], Message: text})
+	}
 	if !partial && r.injected == 0 && !filled {
 		if err := p.consistent(); err != nil {
 			p.refusal = err

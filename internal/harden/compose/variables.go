@@ -10,6 +10,8 @@ import (
 	"github.com/compose-spec/compose-go/v2/interpolation"
 	"github.com/compose-spec/compose-go/v2/template"
 	"github.com/compose-spec/compose-go/v2/tree"
+
+	"github.com/imagegate/imagegate/internal/report"
 )
 
 // maxNested bounds defaults within defaults.
@@ -106,7 +108,7 @@ func closing(text string) int {
 }
 
 // substitute replaces variables. One that is required and has no value is taken as
-// set, so that the rest of the project can be checked; a warning says so.
+// set, so that the rest of the project can be checked; an observation says so.
 func (r *reader) substitute(text string, lookup template.Mapping) (string, error) {
 	r.open = false
 	if !strings.Contains(text, "$") {
@@ -120,8 +122,8 @@ func (r *reader) substitute(text string, lookup template.Mapping) (string, error
 	}
 	lacking := open(text, lookup)
 	for _, name := range lacking {
-		if len(r.warn) < 100 {
-			r.warn[fmt.Sprintf("the variable %s has no value", cut(name))] = true
+		if len(r.seen) < 100 {
+			r.seen[fmt.Sprintf("the variable %s has no value", cut(name))] = report.Information
 		}
 	}
 	r.open = len(open(text, r.lookup)) > 0
