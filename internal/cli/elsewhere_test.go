@@ -1,8 +1,11 @@
 package cli_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -144,6 +147,75 @@ func TestReferrersAreAskedForToTheEnd(t *testing.T) {
 			must(t, code, r, text, fault.OK, report.Pass)
 		})
 	}
+}
+
+// A web page in place of an attestation's tag is not "there is none".
+func TestTagThatIsAWebPage(t *testing.T) {
+	w := newWorld(t, testkit.RegistryOptions{})
+	img := w.image().Without(testkit.PredicateOpenVEX).Without(testkit.PredicateSPDX).Without(testkit.PredicateProvenance)
+	img.Key = nil
+	ref, b := w.push(img)
+	for _, suffix := range []string{".att", ".sig", ".sbom"} {
+		w.registry.Heal()
+		w.registry.Inject(testkit.Asks(testkit.KindManifest, tagOf(b.Platform("linux/amd64").Manifest.Digest())+suffix), testkit.Body("text/html", []byte(htmlPage)), 0)
+		code, r, text := w.verify(ref, "--require", "none", "--fail-on-severity", "critical")
+		must(t, code, r, text, fault.OK, report.Warn)
+		code, r, text = w.verify(ref, "--require", "vex", "--fail-on-severity", "critical")
+		must(t, code, r, text, fault.Unavailable, report.Error)
+	}
+}
+
+// What a layout lists and does not hold could not be looked at.
+func TestLayoutThatListsWhatIsGone(t *testing.T) {
+	for name, gone := range map[string]func(b *testkit.Built) v1.Hash{
+		"list": func(*testkit.Built) v1.Hash { return v1.Hash{} },
+		"attestation": func(b *testkit.Built) v1.Hash {
+			return b.Platform("linux/amd64").Attestation(testkit.PredicateOpenVEX).Manifest.Digest()
+		},
+		"statement": func(b *testkit.Built) v1.Hash {
+			return b.Platform("linux/amd64").Attestation(testkit.PredicateOpenVEX).Statement.Digest()
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, testkit.RegistryOptions{})
+			b, err := w.image().Push(t.Context(), testkit.Layout(w.path("layout")))
+			if err != nil {
+				t.Fatal(err)
+			}
+			ref := "oci-dir:" + w.path("layout") + ":1.0"
+			code, r, text := w.verify(ref, "--require", "vex")
+			must(t, code, r, text, fault.OK, report.Pass)
+			h := gone(b)
+			if h == (v1.Hash{}) {
+				h = listOf(t, w.path("layout"), b.Platform("linux/amd64").Manifest.Digest())
+			}
+			if err := os.Remove(filepath.Join(w.path("layout"), "blobs", h.Algorithm, h.Hex)); err != nil {
+				t.Fatal(err)
+			}
+			code, r, text = w.verify(ref, "--require", "vex", "--fail-on-severity", "critical")
+			must(t, code, r, text, fault.Unavailable, report.Error)
+		})
+	}
+}
+
+// listOf is the list of referrers that a layout keeps under a tag.
+func listOf(t *testing.T, dir string, subject v1.Hash) v1.Hash {
+	t.Helper()
+	raw, err := os.ReadFile(filepath.Join(dir, "index.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var index v1.IndexManifest
+	if err := json.Unmarshal(raw, &index); err != nil {
+		t.Fatal(err)
+	}
+	for _, d := range index.Manifests {
+		if d.Annotations["org.opencontainers.image.ref.name"] == tagOf(subject) {
+			return d.Digest
+		}
+	}
+	t.Fatal("the layout lists no referrers")
+	return v1.Hash{}
 }
 
 // A list that was cut short once is asked for again, and is not the end of the list.

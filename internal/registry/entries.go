@@ -76,6 +76,9 @@ func (img *Image) read(ctx context.Context, e Entry) (*Manifest, error) {
 		if err == nil {
 			m, err = img.load(ctx, e.Descriptor, raw)
 		}
+		if isAbsent(err) && img.store.place.registry == "" {
+			return nil, fault.New(fault.Unavailable, op, "it lists this platform and does not hold it, as docker save does with a platform that was not pulled: choose another, or pull it and save it with docker save --platform", err)
+		}
 		if err != nil {
 			return nil, img.store.place.explain(op, err)
 		}

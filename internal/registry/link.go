@@ -21,8 +21,11 @@ func nextPage(from *url.URL, header http.Header) (*url.URL, error) {
 	if err != nil {
 		return nil, errors.New("listing: the next page's address cannot be read")
 	}
-	if next.Scheme != from.Scheme && from.Scheme != "" || !strings.EqualFold(next.Host, from.Host) || next.User != nil {
+	if !strings.EqualFold(next.Host, from.Host) || next.User != nil {
 		return nil, fmt.Errorf("listing: the next page %s is on another host than %s; refused", bareURL(next), from.Host)
+	}
+	if next.Scheme != from.Scheme && from.Scheme != "" {
+		return nil, fmt.Errorf("listing: the next page %s is not asked for by %s, as the page before it; refused", bareURL(next), from.Scheme)
 	}
 	next.Fragment = ""
 	if next.Path == from.Path && next.RawQuery == from.RawQuery {
