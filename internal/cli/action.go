@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -12,6 +11,7 @@ import (
 	"github.com/imagegate/imagegate/internal/config"
 	"github.com/imagegate/imagegate/internal/fault"
 	"github.com/imagegate/imagegate/internal/pipeline"
+	"github.com/imagegate/imagegate/internal/publish"
 	"github.com/imagegate/imagegate/internal/registry"
 	"github.com/imagegate/imagegate/internal/render"
 	"github.com/imagegate/imagegate/internal/report"
@@ -33,6 +33,13 @@ func actionCommand(a *app) *cobra.Command {
 // good one.
 func (a *app) action(ctx context.Context) error {
 	runner := actions.New(a.Stdout, a.Getenv)
+	// The last value of an output is the one that counts: whatever ends the step, it is this
+	// one until there is a verdict. A runner without outputs is told then.
+	for _, o := range []publish.Output{
+		{Name: "exit-code", Value: "1"}, {Name: "reason", Value: errUnfinished.Error()}, {Name: "verdict", Value: string(report.Error)},
+	} {
+		_ = runner.Output(o.Name, o.Value)
+	}
 	where, contextErr := runner.Context()
 	input := runner.Input
 	given := input("registry-password")
@@ -50,8 +57,11 @@ func (a *app) action(ctx context.Context) error {
 		err = fault.Usagef("read the inputs", "give the image to gate, such as dhi.io/python:3.13", "the input image is missing")
 	}
 	if err != nil {
-		return errors.Join(err, a.undecided(runner, err))
+		// Of the inputs, only those count that say of what and where to.
+		a.begin(places(config.Sources{Input: input, Getenv: a.Getenv, ReadFile: readFile, GOOS: a.GOOS, GOARCH: a.GOARCH}), runner)
+		return err
 	}
+	a.begin(cfg, runner)
 	if cfg.RegistryPassword != given { // it is in a file
 		if err := runner.Mask(cfg.RegistryPassword); err != nil {
 			return fault.New(fault.Internal, "mask the password", "", err)
@@ -71,58 +81,28 @@ func (a *app) action(ctx context.Context) error {
 	result, runErr := inner.run(ctx, cfg, pipeline.Everything())
 	groupErr := runner.EndGroup()
 	if result == nil {
-		return errors.Join(runErr, a.undecided(runner, runErr))
+		return runErr
 	}
+	code := exitCode(cfg, result.Report, runErr)
 	neutral := where.Restricted && withheld(cfg, runErr)
 	if neutral {
+		code = fault.OK
 		neutralise(result.Report)
 		cfg.Annotations = false // one notice instead of errors: it is nobody's mistake
 		groupErr = errors.Join(groupErr, runner.Annotate(actions.Annotation{
 			Level: actions.LevelNotice, Title: toolName, Message: result.Report.Verdict.Reasons[0],
 		}))
+		runErr = nil
 	}
-	_, pubErr := a.publish(cfg, result, runner)
-	pubErr = errors.Join(groupErr, pubErr)
-	showErr := runner.StopCommands(func(w io.Writer) error {
-		return render.Text(w, result.Report, render.TextOptions{})
-	})
-	a.code = exitCode(cfg, result.Report, runErr)
-	if neutral {
-		a.code = fault.OK
-	} else if runErr != nil {
-		a.printError(runErr)
-	}
-	if err := errors.Join(pubErr, showErr); err != nil {
+	err = a.end(ending{result: result, code: code, publish: true, show: func(bool) error {
+		return errors.Join(groupErr, runner.StopCommands(func(w io.Writer) error {
+			return render.Text(w, result.Report, render.TextOptions{})
+		}))
+	}})
+	if err = errors.Join(runErr, err); err != nil {
 		a.printError(err)
-		if a.code == fault.OK && result.Report.Verdict.Result == report.Pass && fault.CodeOf(err) != fault.OK {
-			a.code = fault.Internal
-		}
 	}
 	return nil
-}
-
-// undecided publishes the outcome of a run that could not begin. Of the inputs, it looks
-// only at those that say of what and where to, and of these at none that is a mistake.
-func (a *app) undecided(runner *actions.Runner, cause error) error {
-	load := func(names ...string) (*config.Config, error) {
-		return config.Load(config.Sources{Getenv: a.Getenv, GOOS: a.GOOS, GOARCH: a.GOARCH, Input: func(name string) string {
-			if slices.Contains(names, name) {
-				return runner.Input(name)
-			}
-			return ""
-		}})
-	}
-	places := []string{"image", "report-dir", "sarif-file", "summary", "annotations", "category", "upload-artifact", "artifact-name", "retention-days"}
-	cfg, err := load(slices.DeleteFunc(places, func(name string) bool {
-		_, err := load(name)
-		return err != nil
-	})...)
-	if err != nil {
-		return err
-	}
-	sourceDate, _ := a.sourceDate() // which may be the mistake
-	_, err = a.publish(cfg, pipeline.Undecided(cfg, pipeline.Deps{Tool: tool(), Now: a.Now().UTC(), SourceDate: sourceDate}, cause), runner)
-	return err
 }
 
 // without hides one input.

@@ -32,7 +32,7 @@ func (a *app) attestations(cmd *cobra.Command, args []string, opt gateOptions) (
 	if err != nil {
 		return nil, err
 	}
-	opt.publish = cmd.Flags().Changed("report-dir")
+	opt.publish = reports(cmd)
 	return cfg, a.gate(cmd.Context(), cfg, pipeline.Want{Attestations: true}, opt)
 }
 

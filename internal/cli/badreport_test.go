@@ -16,9 +16,9 @@ import (
 	"github.com/imagegate/imagegate/internal/testkit"
 )
 
-// A report directory that cannot be had hides no verdict: it is printed, and the exit
-// code is that of the verdict, or 1 where that would be 0. (A directory below a regular
-// file is refused to everyone; a mode would not stop root.)
+// A report directory that cannot be written hides no failure, whose exit code and verdict
+// stay. A pass is taken back: exit 1, and the verdict is error. (A directory below a
+// regular file is refused to everyone; a mode would not stop root.)
 func TestUnwritableReportDirectory(t *testing.T) {
 	for _, tt := range []struct {
 		name  string
@@ -26,10 +26,10 @@ func TestUnwritableReportDirectory(t *testing.T) {
 		code  fault.Code
 		want  string
 	}{
-		{"pass", nil, fault.Internal, "PASS"},
+		{"pass", nil, fault.Internal, "ERROR"},
 		{"policy_fails", []string{"--fail-on-severity", "medium"}, fault.Policy, "FAIL"},
 		{"evidence_is_missing", []string{"--db-max-age", "1h"}, fault.Unavailable, "ERROR"},
-		{"verdict_only", []string{"--quiet"}, fault.Internal, "PASS"},
+		{"verdict_only", []string{"--quiet"}, fault.Internal, "ERROR: the outcome could not be published: make the report directory"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			w := newWorld(t, testkit.RegistryOptions{})
@@ -52,7 +52,7 @@ func TestUnwritableReportDirectory(t *testing.T) {
 		runner, in := w.runner(), w.inputs(ref)
 		in["report-dir"] = filepath.Join(write(t, w.path("file"), ""), "report")
 		code, log := w.step(runner, in)
-		if code != fault.Internal || output(t, runner, "verdict") != "pass" || output(t, runner, "digest") != b.Platform("linux/amd64").Manifest.Digest().String() {
+		if code != fault.Internal || output(t, runner, "verdict") != "error" || output(t, runner, "exit-code") != "1" || output(t, runner, "digest") != b.Platform("linux/amd64").Manifest.Digest().String() {
 			t.Errorf("exit %d, verdict %q\n%s", code, output(t, runner, "verdict"), log)
 		}
 		for _, name := range []string{"report-dir", "json", "sarif", "sbom", "vex"} {
@@ -60,7 +60,7 @@ func TestUnwritableReportDirectory(t *testing.T) {
 				t.Errorf("output %s = %q names what was not written", name, got)
 			}
 		}
-		if summary, err := runner.Summary(); err != nil || !strings.Contains(summary, "PASS") {
+		if summary, err := runner.Summary(); err != nil || !strings.Contains(summary, "ERROR") || strings.Contains(summary, "PASS") {
 			t.Errorf("summary %q, %v", summary, err)
 		}
 		complains(t, log, "make the report directory", "report-dir")

@@ -52,7 +52,7 @@ func Main(ctx context.Context, std IO) fault.Code {
 	root.SetOut(std.Stdout)
 	root.SetErr(std.Stderr)
 	err := root.ExecuteContext(ctx)
-	if err != nil {
+	if err = errors.Join(err, a.abandon(err)); err != nil {
 		a.printError(err)
 	}
 	if err == nil && a.code != fault.OK {
@@ -69,6 +69,8 @@ type app struct {
 	IO
 	// code is the exit code of a command that ended without an error: the verdict's.
 	code fault.Code
+	// draft is the report of a command that writes one; nil before it is known where to.
+	draft *draft
 }
 
 // printError shows every error of a joined one on its own line, each followed by its

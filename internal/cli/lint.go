@@ -13,7 +13,6 @@ import (
 	"github.com/imagegate/imagegate/internal/harden"
 	"github.com/imagegate/imagegate/internal/pipeline"
 	"github.com/imagegate/imagegate/internal/policy"
-	"github.com/imagegate/imagegate/internal/publish"
 	"github.com/imagegate/imagegate/internal/render"
 	"github.com/imagegate/imagegate/internal/report"
 )
@@ -50,8 +49,9 @@ func lintCommand(a *app) *cobra.Command {
 			if len(args) == 0 {
 				args = []string{"."}
 			}
-			return a.lint(cmd.Context(), cfg, args, flags, cmd.Flags().Changed("report-dir"))
+			return a.lint(cmd.Context(), cfg, args, flags, reports(cmd))
 		},
+		Annotations: map[string]string{writesSARIF: "true"},
 	}
 	bindNamed(cmd, "fail-on-severity", "fail-build", "lint-exclude", "hardened-bases", "report-dir", "sarif-file", "category", "config",
 		"registry-username", "registry-password-stdin", "registry-password-file", "plain-http", "ca-file", "timeout", "quiet", "verbose")
@@ -66,6 +66,15 @@ func lintCommand(a *app) *cobra.Command {
 
 // lint checks files, shows what it found, and sets the exit code.
 func (a *app) lint(ctx context.Context, cfg *config.Config, paths []string, flags lintFlags, write bool) error {
+	if !write {
+		cfg.ReportDir = "" // only the file that was asked for
+	}
+	if cfg.Category == "" {
+		cfg.Category = "hardened-image-gate/lint"
+	}
+	if cfg.Image = strings.Join(paths, " "); write || cfg.SARIFFile != "" {
+		a.begin(cfg, nil)
+	}
 	opt := lintOptions(cfg)
 	var argErr, envErr error
 	opt.BuildArgs, argErr = variables("build-arg", flags.buildArgs)
@@ -124,39 +133,20 @@ func (a *app) lint(ctx context.Context, cfg *config.Config, paths []string, flag
 	rep.Verdict = policy.EvaluateChecks(rep.Canonical(), p)
 	rep = rep.Canonical()
 
-	var errs []error
-	if write || cfg.SARIFFile != "" {
-		if !write {
-			cfg.ReportDir = "" // only the file that was asked for
-		}
-		if cfg.Category == "" {
-			cfg.Category = "hardened-image-gate/lint"
-		}
-		errs = append(errs, a.writeReport(cfg, rep))
-	}
-	errs = append(errs, render.Lint(shown, rep, render.LintOptions{Color: a.color() && !flags.fix, Quiet: cfg.Quiet}))
-	if !cfg.Quiet {
-		showBases(shown, bases)
-	}
-	a.code = exitCode(cfg, rep, baseErr)
-	err = errors.Join(errs...)
-	if a.code == fault.OK {
-		a.code = fault.CodeOf(err)
-	}
-	if err := errors.Join(baseErr, err); err != nil {
+	endErr := a.end(ending{
+		result: &pipeline.Result{Report: rep}, code: exitCode(cfg, rep, baseErr), publish: a.draft != nil,
+		show: func(bool) error {
+			err := render.Lint(shown, rep, render.LintOptions{Color: a.color() && !flags.fix, Quiet: cfg.Quiet})
+			if !cfg.Quiet {
+				showBases(shown, bases)
+			}
+			return err
+		},
+	})
+	if err := errors.Join(baseErr, endErr); err != nil {
 		a.printError(err)
 	}
 	return nil
-}
-
-// writeReport writes the report directory of a report without an image.
-func (a *app) writeReport(cfg *config.Config, rep *report.Report) error {
-	files, err := reportFiles(cfg, &pipeline.Result{Report: rep})
-	res, pubErr := publish.Publish(publish.Bundle{Files: files}, publish.Target{Dir: cfg.ReportDir, SARIFFile: cfg.SARIFFile})
-	for _, n := range res.Notices {
-		a.notice(n)
-	}
-	return errors.Join(err, pubErr)
 }
 
 // lintSummary says what was looked at.

@@ -6,25 +6,32 @@ import (
 	"slices"
 	"strconv"
 
-	"github.com/imagegate/imagegate/internal/actions"
 	"github.com/imagegate/imagegate/internal/config"
+	"github.com/imagegate/imagegate/internal/fault"
 	"github.com/imagegate/imagegate/internal/pipeline"
 	"github.com/imagegate/imagegate/internal/publish"
 	"github.com/imagegate/imagegate/internal/render"
 	"github.com/imagegate/imagegate/internal/report"
 )
 
-// publish renders the result and brings it to the report directory and, with a runner,
-// to the step. A renderer or an output that fails is told and stops no other.
-func (a *app) publish(cfg *config.Config, result *pipeline.Result, runner *actions.Runner) (written bool, err error) {
+// publish renders the result and brings it to where the draft is: the report directory
+// and, with a runner, the step. A renderer or an output that fails is told and stops no
+// other, but a verdict that lets the image pass goes out last, and only beside all of it.
+func (a *app) publish(result *pipeline.Result, code fault.Code) (written bool, err error) {
+	a.draft.published = true
+	cfg, runner := a.draft.cfg, a.draft.target.Runner
 	files, err := reportFiles(cfg, result)
+	whole := letsPass(result.Report)
+	if err != nil && whole {
+		return false, err
+	}
 	errs := []error{err}
 	if cfg.UploadSARIF && runner != nil && !decided(result.Report) {
 		a.notice("the SARIF report is not uploaded: vulnerabilities were not decided, and code scanning would close its alerts")
 	}
-	b := publish.Bundle{Files: files}
+	b := publish.Bundle{Files: files, Whole: whole}
 	if runner != nil {
-		b.Outputs = append(publish.Outputs(result.Report), stepOutputs(cfg, result.Report)...)
+		b.Outputs = append(stepOutputs(cfg, result.Report, code), publish.Outputs(result.Report)...)
 		chooseSBOM(b.Outputs, cfg, result.Report)
 		if cfg.Summary {
 			b.Summary = fileData(files, report.FileSummary)
@@ -35,7 +42,7 @@ func (a *app) publish(cfg *config.Config, result *pipeline.Result, runner *actio
 			}
 		}
 	}
-	res, err := publish.Publish(b, publish.Target{Dir: cfg.ReportDir, SARIFFile: cfg.SARIFFile, Runner: runner})
+	res, err := publish.Publish(b, a.draft.target)
 	for _, n := range res.Notices {
 		a.notice(n)
 	}
@@ -43,8 +50,11 @@ func (a *app) publish(cfg *config.Config, result *pipeline.Result, runner *actio
 }
 
 // decided says that vulnerabilities were looked for on every platform, or that the
-// policy accepts an image without packages.
+// policy accepts an image without packages, and that the run came to its end.
 func decided(r *report.Report) bool {
+	if slices.ContainsFunc(r.Verdict.Rules, func(rule report.Rule) bool { return rule.Name == report.RuleRun }) {
+		return false
+	}
 	stages := slices.DeleteFunc(slices.Clone(r.Stages), func(s report.Stage) bool { return s.Name != report.StageVuln })
 	return len(stages) > 0 && !slices.ContainsFunc(stages, func(s report.Stage) bool {
 		return s.State != report.Done && (s.State != report.Missing || r.Verdict.Result == report.Error)
@@ -113,9 +123,10 @@ func chooseSBOM(outputs []publish.Output, cfg *config.Config, r *report.Report) 
 	}
 }
 
-// stepOutputs are the outputs that later steps of action.yml read.
-func stepOutputs(cfg *config.Config, r *report.Report) []publish.Output {
+// stepOutputs are the outputs that later steps of action.yml read, and the exit code.
+func stepOutputs(cfg *config.Config, r *report.Report, code fault.Code) []publish.Output {
 	return []publish.Output{
+		{Name: "exit-code", Value: strconv.Itoa(int(code))},
 		{Name: "upload-sarif", Value: strconv.FormatBool(cfg.UploadSARIF && decided(r))},
 		{Name: "category", Value: render.Category(r, cfg.Category)},
 		{Name: "upload-artifact", Value: strconv.FormatBool(cfg.UploadArtifact)},

@@ -26,19 +26,20 @@ func newRoot(a *app) *cobra.Command {
 		RunE:              func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		a.mistaken(cmd)
 		return fault.New(fault.Usage, "read the arguments", "run "+cmd.CommandPath()+" --help", err)
 	})
 	root.AddCommand(
 		verifyCommand(a), actionCommand(a), demoCommand(a), lintCommand(a), checksCommand(a), runCheckCommand(a),
 		scanCommand(a), sbomCommand(a), attestCommand(a), vexCommand(a), trustCommand(a), provenanceCommand(a), versionCommand(a),
 	)
-	strict(root)
+	strict(a, root)
 	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), ".FlagUsages ", ".FlagUsagesWrapped 120 "))
 	return root
 }
 
 // strict makes cobra's complaints about arguments usage faults, for c and all below.
-func strict(c *cobra.Command) {
+func strict(a *app, c *cobra.Command) {
 	c.SuggestionsMinimumDistance = 2
 	if check := c.Args; check != nil {
 		c.Args = func(cmd *cobra.Command, args []string) error {
@@ -46,6 +47,7 @@ func strict(c *cobra.Command) {
 			if err == nil {
 				return nil
 			}
+			a.mistaken(cmd)
 			hint := "run " + cmd.CommandPath() + " --help"
 			if cmd.HasSubCommands() && len(args) > 0 {
 				if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
@@ -56,7 +58,7 @@ func strict(c *cobra.Command) {
 		}
 	}
 	for _, sub := range c.Commands() {
-		strict(sub)
+		strict(a, sub)
 	}
 }
 
@@ -76,9 +78,13 @@ func (a *app) load(cmd *cobra.Command, args []string) (*config.Config, error) {
 	if len(args) > 0 {
 		flags["image"] = []string{args[0]}
 	}
-	return config.Load(config.Sources{
+	cfg, err := config.Load(config.Sources{
 		Flags: flags, Getenv: a.Getenv, ReadFile: readFile, Stdin: a.Stdin, GOOS: a.GOOS, GOARCH: a.GOARCH,
 	})
+	if err != nil {
+		a.mistaken(cmd)
+	}
+	return cfg, err
 }
 
 // loadImage is load for a command that wants an image, as an argument or as the key
@@ -86,6 +92,7 @@ func (a *app) load(cmd *cobra.Command, args []string) (*config.Config, error) {
 func (a *app) loadImage(cmd *cobra.Command, args []string) (*config.Config, error) {
 	cfg, err := a.load(cmd, args)
 	if err == nil && cfg.Image == "" {
+		a.mistaken(cmd)
 		return nil, fault.Usagef("read the arguments", "for example: "+cmd.CommandPath()+" dhi.io/python:3.13", "no image was given")
 	}
 	return cfg, err

@@ -37,9 +37,12 @@ func runCheckCommand(a *app) *cobra.Command {
 		Example: "  imagegate run-check dhi.io/python:3.13 -- python -m http.server\n  imagegate run-check --tmpfs /tmp --tmpfs /app/profiles registry.example/app:1",
 		Args:    cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			cfg, err := a.load(cmd, nil)
+			cfg, err := a.load(cmd, args[:1])
 			if err != nil {
 				return err
+			}
+			if reports(cmd) {
+				a.begin(cfg, nil)
 			}
 			if cmd.ArgsLenAtDash() > 1 || cmd.ArgsLenAtDash() < 0 && len(args) > 1 {
 				return fault.Usagef("read the arguments", "write -- before the arguments of the container", "more than one reference")
@@ -61,7 +64,7 @@ func runCheckCommand(a *app) *cobra.Command {
 			if opt.Archive == nil {
 				pipeline.Login(cmd.Context(), cfg, name, &opt)
 			}
-			return errors.Join(a.runCheck(cmd.Context(), cfg, name, a.runOptions(opt), asJSON, cmd.Flags().Changed("report-dir")), done())
+			return errors.Join(a.runCheck(cmd.Context(), cfg, name, a.runOptions(opt), asJSON), done())
 		},
 	}
 	bindNamed(cmd, "fail-on-severity", "fail-build", "report-dir", "config", "registry-username", "registry-password-stdin",
@@ -93,7 +96,7 @@ func (a *app) runOptions(opt runcheck.Options) runcheck.Options {
 }
 
 // runCheck runs the image, shows what was seen, and sets the exit code.
-func (a *app) runCheck(ctx context.Context, cfg *config.Config, ref string, opt runcheck.Options, asJSON, publish bool) error {
+func (a *app) runCheck(ctx context.Context, cfg *config.Config, ref string, opt runcheck.Options, asJSON bool) error {
 	sourceDate, err := a.sourceDate()
 	if err != nil {
 		return err
@@ -123,15 +126,14 @@ func (a *app) runCheck(ctx context.Context, cfg *config.Config, ref string, opt 
 	rep.Score = nil // twelve items about an image and its files cannot be told from one container
 	rep.Verdict = policy.EvaluateChecks(rep.Canonical(), p)
 	rep = rep.Canonical()
-	a.code = exitCode(cfg, rep, nil)
-	if publish {
-		if err := a.writeReport(cfg, rep); err != nil {
-			a.printError(err)
-			if a.code == fault.OK {
-				a.code = fault.CodeOf(err)
-			}
-		}
-	}
+	return a.end(ending{
+		result: &pipeline.Result{Report: rep}, code: exitCode(cfg, rep, nil), publish: a.draft != nil,
+		show: func(bool) error { return a.showRunCheck(cfg, rep, o, asJSON) },
+	})
+}
+
+// showRunCheck prints what was seen and how to run the image hardened.
+func (a *app) showRunCheck(cfg *config.Config, rep *report.Report, o *runcheck.Observation, asJSON bool) error {
 	if asJSON {
 		data, err := json.MarshalIndent(o, "", "  ")
 		if err != nil {
@@ -151,7 +153,9 @@ func (a *app) runCheck(ctx context.Context, cfg *config.Config, ref string, opt 
 		for _, part := range []struct{ title, text string }{
 			{"docker run", s.DockerRun}, {"Compose service", s.Compose}, {"Kubernetes", s.Kubernetes},
 		} {
-			fmt.Fprintf(a.Stdout, "\n# %s\n%s", part.title, paste(part.text))
+			if _, err := fmt.Fprintf(a.Stdout, "\n# %s\n%s", part.title, paste(part.text)); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -26,8 +27,10 @@ func sbomCommand(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			toDir := cmd.Flags().Changed("report-dir")
-			if !toDir {
+			toDir := reports(cmd)
+			if toDir {
+				a.begin(cfg, nil)
+			} else {
 				cfg.SBOMFormats = cfg.SBOMFormats[:1]
 			}
 			return a.sbom(cmd, cfg, toDir)
@@ -53,13 +56,14 @@ func (a *app) sbom(cmd *cobra.Command, cfg *config.Config, toDir bool) error {
 		}
 	}
 	if toDir {
-		if _, err := a.publish(cfg, result, nil); err != nil {
-			return err
-		}
-		for _, d := range result.Report.SBOM.Documents {
-			fmt.Fprintf(a.Stdout, "%s\t%s\n", d.Format, joinPath(cfg.ReportDir, d.Path))
-		}
-		return nil
+		return a.end(ending{result: result, publish: true, show: func(bool) error {
+			var errs []error
+			for _, d := range result.Report.SBOM.Documents {
+				_, err := fmt.Fprintf(a.Stdout, "%s\t%s\n", d.Format, joinPath(cfg.ReportDir, d.Path))
+				errs = append(errs, err)
+			}
+			return errors.Join(errs...)
+		}})
 	}
 	i := slices.IndexFunc(result.Files, func(f report.File) bool { return strings.HasPrefix(f.Path, "sbom.") })
 	if i < 0 {

@@ -21,7 +21,7 @@ func scanCommand(a *app) *cobra.Command {
 				return err
 			}
 			want := pipeline.Want{SBOM: true, Vulnerabilities: true, VEX: true}
-			return a.gate(cmd.Context(), cfg, want, gateOptions{publish: cmd.Flags().Changed("report-dir")})
+			return a.gate(cmd.Context(), cfg, want, gateOptions{publish: reports(cmd)})
 		},
 	}
 	bind(cmd, "Image", "Access", "VEX", "Policy", "Database", "Reports", "Terminal")

@@ -35,6 +35,7 @@ func verifyCommand(a *app) *cobra.Command {
 			}
 			return a.gate(cmd.Context(), cfg, pipeline.Everything(), gateOptions{publish: true})
 		},
+		Annotations: map[string]string{alwaysReports: "true"},
 	}
 	bind(cmd, config.Groups()...)
 	return cmd
@@ -54,32 +55,30 @@ type gateOptions struct {
 // gate runs the pipeline, shows and publishes what it found, and sets the exit code.
 // The error is what a person must read besides the report.
 func (a *app) gate(ctx context.Context, cfg *config.Config, want pipeline.Want, opt gateOptions) error {
+	if opt.publish {
+		a.begin(cfg, nil)
+	}
 	result, runErr := a.run(ctx, cfg, want)
 	if result == nil {
 		return runErr
 	}
-	var pubErr error
-	written := false
-	if opt.publish {
-		written, pubErr = a.publish(cfg, result, nil)
-	}
-	show := opt.show
-	if show == nil {
-		show = func(r *report.Report) error { return a.showReport(cfg, r, written) }
-	}
-	if opt.showResult != nil {
-		show = func(*report.Report) error { return opt.showResult(result) }
-	}
-	showErr := show(result.Report)
 	exit := opt.exit
 	if exit == nil {
 		exit = func(r *report.Report, err error) fault.Code { return exitCode(cfg, r, err) }
 	}
-	a.code = exit(result.Report, runErr)
-	if a.code == fault.OK {
-		a.code = fault.CodeOf(errors.Join(pubErr, showErr))
-	}
-	if err := errors.Join(runErr, pubErr, showErr); err != nil {
+	endErr := a.end(ending{
+		result: result, code: exit(result.Report, runErr), publish: opt.publish,
+		show: func(written bool) error {
+			switch {
+			case opt.showResult != nil:
+				return opt.showResult(result)
+			case opt.show != nil:
+				return opt.show(result.Report)
+			}
+			return a.showReport(cfg, result.Report, written)
+		},
+	})
+	if err := errors.Join(runErr, endErr); err != nil {
 		a.printError(err)
 	}
 	return nil

@@ -30,7 +30,7 @@ func vexCommand(a *app) *cobra.Command {
 			want.Hardening = false
 			want.Explain = explain
 			return a.gate(cmd.Context(), cfg, want, gateOptions{
-				publish: cmd.Flags().Changed("report-dir"),
+				publish: reports(cmd),
 				showResult: func(r *pipeline.Result) error {
 					return errors.Join(render.VEXDecisions(a.Stdout, r.Report, explain),
 						render.VEXExplained(a.Stdout, r.Report, explained(r.Explained)))

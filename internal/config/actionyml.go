@@ -38,7 +38,11 @@ func ActionOutputs() string {
 		if o.Internal {
 			continue
 		}
-		fmt.Fprintf(&b, "  %s:\n    description: %s\n    value: ${{ steps.%s.outputs.%s }}\n", o.Name, strconv.Quote(o.Help), o.Step, o.Name)
+		unset := ""
+		if o.Unset != "" {
+			unset = " || '" + o.Unset + "'"
+		}
+		fmt.Fprintf(&b, "  %s:\n    description: %s\n    value: ${{ steps.%s.outputs.%s%s }}\n", o.Name, strconv.Quote(o.Help), o.Step, o.Name, unset)
 	}
 	return b.String()
 }

@@ -35,6 +35,8 @@ type Sources struct {
 	Stdin io.Reader
 	// GOOS and GOARCH are the machine's, for defaults.
 	GOOS, GOARCH string
+	// Only names the options that are read; the others have their defaults. Nil reads all.
+	Only []string
 }
 
 // Load reads every source by the one precedence and checks every value. The error
@@ -89,6 +91,9 @@ func (s Sources) input(name string) string {
 
 // value finds the value of o and says where it came from.
 func (s Sources) value(o Option, file map[string]string) (value, origin string) {
+	if s.Only != nil && !slices.Contains(s.Only, o.Name) {
+		return o.Default, fromDefault
+	}
 	names := []string{o.Name}
 	if o.Alias != "" {
 		names = append(names, o.Alias)

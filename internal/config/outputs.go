@@ -6,6 +6,9 @@ type Output struct {
 	Help string
 	// Step is the step of action.yml that sets it: "gate" is the program itself.
 	Step string
+	// Unset is the value of the action's output when the step did not set it; "" leaves it
+	// empty.
+	Unset string
 	// Internal outputs are for the later steps of action.yml and are not published.
 	Internal bool
 }
@@ -14,9 +17,9 @@ type Output struct {
 // names are a published contract.
 func Outputs() []Output {
 	return []Output{
-		{Name: "verdict", Step: "gate", Help: "pass, warn, fail or error"},
-		{Name: "reason", Step: "gate", Help: "The most important reason for the verdict, one sentence"},
-		{Name: "exit-code", Step: "gate", Help: "Exit code of the gate, 0 with fail-build: false"},
+		{Name: "verdict", Step: "gate", Unset: "error", Help: "pass, warn, fail or error; error also when the gate did not run to its end"},
+		{Name: "reason", Step: "gate", Unset: "the gate did not run", Help: "The most important reason for the verdict, one sentence"},
+		{Name: "exit-code", Step: "gate", Unset: "1", Help: "Exit code of the gate, 0 with fail-build: false"},
 		{Name: "image-ref", Step: "gate", Help: "The image that was gated, as name@digest: deploy this one"},
 		{Name: "digest", Step: "gate", Help: "Digest of the platform's manifest, or of the index with platforms: all"},
 		{Name: "critical", Step: "gate", Help: "Open findings of severity critical; empty, as the other counts, when vulnerabilities could not be looked for"},

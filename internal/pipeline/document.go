@@ -65,9 +65,7 @@ func (r *run) document(ctx context.Context, in *inputs) (*Result, error) {
 		p.stage(report.StageVuln, report.Skipped, "not asked for")
 	}
 	p.decide(ctx)
-	if err := ctx.Err(); errors.Is(err, context.Canceled) {
-		p.faults = append(p.faults, err)
-	}
+	p.endOf(ctx)
 	p.finish()
 	return &Result{Report: p.report, Files: p.files, Explained: p.explained, Timings: r.timings.list()}, errors.Join(p.faults...)
 }

@@ -195,6 +195,13 @@ func (r *run) all(ctx context.Context) (*Result, error) {
 		result.Files = append(result.Files, one.files...)
 		result.Explained = append(result.Explained, one.explained...)
 	}
+	if why := cutShort(ctx); why != "" {
+		for _, rep := range reports { // also of those that came to their end before
+			if passes(rep.Verdict) {
+				notFinished(rep, why)
+			}
+		}
+	}
 	result.Report = reports[0]
 	if len(reports) > 1 {
 		result.Report, result.Platforms = combine(reports), reports

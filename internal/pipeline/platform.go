@@ -51,6 +51,8 @@ type platform struct {
 
 	mu     sync.Mutex
 	faults []error
+	// cut says what cut the run short.
+	cut string
 }
 
 // platform judges one platform. The result is never nil; the error is what kept it
@@ -102,9 +104,7 @@ func (r *run) platform(ctx context.Context, img *registry.Image, t target, in *i
 	p.decide(ctx)
 	p.observe(p.substance()...)
 	p.observe(p.unlisted()...)
-	if err := ctx.Err(); errors.Is(err, context.Canceled) {
-		p.faults = append(p.faults, err)
-	}
+	p.endOf(ctx)
 	return p.finish(), errors.Join(p.faults...)
 }
 
@@ -136,16 +136,6 @@ func (p *platform) require() []string {
 		return nil
 	}
 	return p.cfg.Require
-}
-
-// finish takes the verdict.
-func (p *platform) finish() *platform {
-	p.judge(p.report)
-	for i := range p.report.Platforms { // its own row, in a run over several
-		p.report.Platforms[i].Result, p.report.Platforms[i].Counts = p.report.Verdict.Result, p.report.Counts
-	}
-	p.report = p.report.Canonical()
-	return p
 }
 
 // contents reads the layers, lists the packages and matches them.

@@ -15,23 +15,26 @@ import (
 	"github.com/imagegate/imagegate/internal/report"
 )
 
-// writeFiles writes files below dir and returns the absolute dir, "" when it could not
-// be had, and what was written.
-func writeFiles(dir string, files []report.File) (abs string, written []string, err error) {
-	hint := "name a writable directory with report-dir"
+// hintDir is the next step when the report directory cannot be written.
+const hintDir = "name a writable directory with report-dir"
+
+// openDir makes the report directory and opens it. An os.Root follows no link out of the
+// directory, also none that somebody puts there meanwhile.
+func openDir(dir string) (abs string, root *os.Root, err error) {
 	if abs, err = filepath.Abs(dir); err != nil {
-		return "", nil, fault.New(fault.Internal, "find the report directory "+dir, hint, err)
+		return "", nil, fault.New(fault.Internal, "find the report directory "+dir, hintDir, err)
 	}
 	if err := os.MkdirAll(abs, 0o755); err != nil {
-		return "", nil, fault.New(fault.Internal, "make the report directory", hint, err)
+		return "", nil, fault.New(fault.Internal, "make the report directory", hintDir, err)
 	}
-	// An os.Root follows no link out of the directory, also none that somebody puts
-	// there meanwhile.
-	root, err := os.OpenRoot(abs)
-	if err != nil {
-		return "", nil, fault.New(fault.Internal, "open the report directory", hint, err)
+	if root, err = os.OpenRoot(abs); err != nil {
+		return "", nil, fault.New(fault.Internal, "open the report directory", hintDir, err)
 	}
-	ours := earlierRun(root, files) // asked before this run's report takes its place
+	return abs, root, nil
+}
+
+// write writes files below root and returns which were written.
+func write(root *os.Root, files []report.File) (written []string, err error) {
 	var errs []error
 	seen := map[string]bool{}
 	for _, f := range files {
@@ -45,15 +48,12 @@ func writeFiles(dir string, files []report.File) (abs string, written []string, 
 			err = writeFile(root, f.Path, f.Data)
 		}
 		if err != nil {
-			errs = append(errs, fault.New(fault.Internal, fmt.Sprintf("write report file %q", f.Path), hint, err))
+			errs = append(errs, fault.New(fault.Internal, fmt.Sprintf("write report file %q", f.Path), hintDir, err))
 			continue
 		}
 		written = append(written, f.Path)
 	}
-	for _, err := range removeStale(root, ours, written) {
-		errs = append(errs, fault.New(fault.Internal, "remove what an earlier run left", hint, err))
-	}
-	return abs, written, errors.Join(append(errs, root.Close())...)
+	return written, errors.Join(errs...)
 }
 
 // checkPath refuses names that leave the directory or that the upload of the report
@@ -81,7 +81,7 @@ func writeFile(root *os.Root, name string, data []byte) (err error) {
 			return err
 		}
 	}
-	temp := path.Join(path.Dir(name), "imagegate-"+rand.Text()+".tmp")
+	temp := path.Join(path.Dir(name), temporary("imagegate"))
 	f, err := root.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 	if err != nil {
 		return err
@@ -97,6 +97,9 @@ func writeFile(root *os.Root, name string, data []byte) (err error) {
 	}
 	return root.Rename(temp, name)
 }
+
+// temporary makes a name that nobody else has.
+func temporary(base string) string { return base + "-" + rand.Text() + ".tmp" }
 
 // copySARIF writes the SARIF file of the bundle to the path that the user named.
 func copySARIF(file string, files []report.File) error {

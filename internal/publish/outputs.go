@@ -13,7 +13,8 @@ import (
 const maxReason = 2000
 
 // Outputs are the step's outputs for r, by the names that action.yml publishes. Paths
-// become those of the files that were written; sbom is the first SBOM document.
+// become those of the files that were written; sbom is the first SBOM document. The verdict
+// is the last one: what ends the step before leaves it as the step began.
 //
 // Texts are made fit for careless workflows: one line, and no character that a shell
 // acts on, because ${{ steps.x.outputs.reason }} is often written into a script.
@@ -38,8 +39,6 @@ func Outputs(r *report.Report) []Output {
 		sbom.File = r.SBOM.Documents[0].Path
 	}
 	return []Output{
-		{Name: "verdict", Value: tame(string(result))},
-		{Name: "reason", Value: tame(reason)},
 		{Name: "image-ref", Value: tame(imageRef(r.Subject))},
 		{Name: "digest", Value: tame(r.Subject.Digest)},
 		n("critical", r.Counts.Critical),
@@ -61,6 +60,8 @@ func Outputs(r *report.Report) []Output {
 		{Name: "vex", File: report.FileVEX},
 		{Name: "evidence", File: report.FileEvidence},
 		{Name: "summary-file", File: report.FileSummary},
+		{Name: "reason", Value: tame(reason)},
+		{Name: "verdict", Value: tame(string(result))},
 	}
 }
 

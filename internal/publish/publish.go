@@ -4,13 +4,15 @@
 //
 // It guarantees that an output that cannot be written does not stop the others, and
 // that no file leaves the report directory, whatever it is called and whatever links
-// are there. Files appear whole or not at all.
+// are there. Files appear whole or not at all, and the verdict of a run is the last of
+// them: from [Target.Begin] until then the directory says that nothing was decided.
 //
 // Start reading at [Publish].
 package publish
 
 import (
 	"errors"
+	"os"
 	"path/filepath"
 
 	"github.com/imagegate/imagegate/internal/actions"
@@ -28,6 +30,9 @@ type Bundle struct {
 	Outputs []Output
 	// Annotations are shown in this order.
 	Annotations []Annotation
+	// Whole publishes the verdict, in the report and in the outputs, only when all other
+	// files could be written.
+	Whole bool
 }
 
 // Output is one output of the step. With File, the value is the absolute path of that
@@ -59,38 +64,82 @@ type Target struct {
 	// Runner publishes outputs, summary and annotations; nil means that there is no
 	// workflow run.
 	Runner *actions.Runner
+
+	// begun is set by Begin, and then ours says whether the directory held a report of
+	// this program before.
+	begun, ours bool
 }
 
 // Result says what was published.
 type Result struct {
 	// Dir is the absolute path of the report directory, "" when there is none.
 	Dir string
-	// Files are the paths that were written, relative to Dir with slashes, in the order
-	// of the bundle.
+	// Files are the paths that were written, relative to Dir with slashes: the report, then
+	// the others in the order of the bundle.
 	Files []string
 	// Notices are what was left out for a reason that is nobody's mistake, such as a
 	// runner that offers no summary.
 	Notices []string
 }
 
-// Publish writes b to t: files first, then outputs, summary and annotations, because
-// outputs name files. Everything is tried; the error joins what could not be done,
-// each with code [fault.Internal] and a hint, and the Result tells what was.
+// Publish writes b to t: files first, the one with the verdict after all others, then
+// outputs, summary and annotations, because outputs name files. Everything is tried,
+// unless b is to be whole; the error joins what could not be done, each with code
+// [fault.Internal] and a hint, and the Result tells what was.
 func Publish(b Bundle, t Target) (Result, error) {
 	var res Result
 	var errs []error
+	verdict, others := split(b.Files)
+	var root *os.Root
+	ours := t.ours
 	if t.Dir != "" {
-		dir, written, err := writeFiles(t.Dir, b.Files)
-		res.Dir, res.Files = dir, written
+		var err error
+		if res.Dir, root, err = openDir(t.Dir); err == nil {
+			defer func() { _ = root.Close() }() // every file in it is closed by then
+			if !t.begun {
+				ours = earlierReport(root, verdict).ours
+			}
+			res.Files, err = write(root, others)
+		}
 		errs = append(errs, err)
 	}
 	if t.SARIFFile != "" {
 		errs = append(errs, copySARIF(t.SARIFFile, b.Files))
 	}
-	if t.Runner != nil {
+	if root != nil {
+		for _, err := range removeStale(root, ours, append(paths(verdict), res.Files...)) {
+			errs = append(errs, fault.New(fault.Internal, "remove what an earlier run left", hintDir, err))
+		}
+		if !b.Whole || errors.Join(errs...) == nil {
+			written, err := write(root, verdict)
+			res.Files = append(written, res.Files...)
+			errs = append(errs, err)
+		}
+	}
+	if t.Runner != nil && (!b.Whole || errors.Join(errs...) == nil) {
 		errs = append(errs, toRunner(&res, b, t.Runner))
 	}
 	return res, errors.Join(errs...)
+}
+
+// split takes the file with the verdict from the others.
+func split(files []report.File) (verdict, others []report.File) {
+	for _, f := range files {
+		if f.Path == report.FileReport {
+			verdict = append(verdict, f)
+		} else {
+			others = append(others, f)
+		}
+	}
+	return verdict, others
+}
+
+func paths(files []report.File) []string {
+	out := make([]string, len(files))
+	for i, f := range files {
+		out[i] = f.Path
+	}
+	return out
 }
 
 func toRunner(res *Result, b Bundle, r *actions.Runner) error {

@@ -3,7 +3,6 @@ package publish
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"io"
 	"io/fs"
 	"os"
@@ -25,52 +24,81 @@ var standard = [...]string{
 // this program wrote.
 var (
 	lists   = [...]string{"sbom.syft.json", "sbom.spdx.json", "sbom.cyclonedx.json"}
-	folders = [...]string{"attestations", "platforms", report.FolderBase, report.FolderFeed}
+	folders = [...]string{"attestations", platforms, report.FolderBase, report.FolderFeed}
 )
 
-// earlierRun reports whether the directory holds a report by the same tool as the one
-// in files. It must be asked before that one is written.
-func earlierRun(root *os.Root, files []report.File) bool {
+// platforms is the folder with a report of each platform.
+const platforms = "platforms"
+
+// earlier is what a report directory held before the run.
+type earlier struct {
+	// ours: a report of this program. looked: of a run that came as far as an image or
+	// files, so that there is something in it to keep.
+	ours, looked bool
+}
+
+// earlierReport says what root held. It must be asked before a report is written.
+func earlierReport(root *os.Root, files []report.File) earlier {
 	now := slices.IndexFunc(files, func(f report.File) bool { return f.Path == report.FileReport })
 	if now < 0 {
-		return false
+		return earlier{}
 	}
-	f, err := root.Open(report.FileReport)
-	if err != nil {
-		return false
-	}
-	defer func() { _ = f.Close() }()
-	tool := toolOf(bytes.NewReader(files[now].Data))
-	return tool != "" && toolOf(f) == tool
+	own, there := headOf(bytes.NewReader(files[now].Data)), headIn(root, report.FileReport)
+	return earlier{ours: own.tool != "" && there.tool == own.tool, looked: there.looked}
 }
 
 // maxHead is how much of a report is read to find out who wrote it, in bytes.
 const maxHead = 64 << 10
 
-// toolOf reads the name of the tool from the beginning of a report; "" when there is
-// none.
-func toolOf(r io.Reader) string {
+// head is what the beginning of a report says.
+type head struct {
+	tool   string
+	looked bool
+}
+
+// headIn reads the head of a report's file.
+func headIn(root *os.Root, name string) head {
+	if info, err := root.Lstat(name); err != nil || !info.Mode().IsRegular() { // opening a pipe would wait for ever
+		return head{}
+	}
+	f, err := root.Open(name)
+	if err != nil {
+		return head{}
+	}
+	defer func() { _ = f.Close() }()
+	return headOf(f)
+}
+
+// headOf reads the name of the tool, and whether the subject says where it came from,
+// from the beginning of a report. A subject that does not end there has much to say.
+func headOf(r io.Reader) head {
 	d := json.NewDecoder(io.LimitReader(r, maxHead))
 	if begin, err := d.Token(); err != nil || begin != json.Delim('{') {
-		return ""
+		return head{}
 	}
+	h := head{looked: true}
 	for d.More() {
 		key, err := d.Token()
 		if err != nil {
-			return ""
+			return h
 		}
-		var tool struct{ Name string }
-		if key == "tool" {
-			if d.Decode(&tool) != nil {
-				return ""
+		var value struct{ Name, Source string }
+		switch key {
+		case "tool":
+			if d.Decode(&value) != nil {
+				return head{}
 			}
-			return tool.Name
-		}
-		if d.Decode(new(json.RawMessage)) != nil {
-			return ""
+			h.tool = value.Name
+		case "subject":
+			h.looked = d.Decode(&value) != nil || value.Source != ""
+			return h
+		default:
+			if d.Decode(new(json.RawMessage)) != nil {
+				return h
+			}
 		}
 	}
-	return ""
+	return h
 }
 
 // removeStale removes what an earlier run left and this one did not write: the standard
@@ -93,7 +121,7 @@ func removeStale(root *os.Root, ours bool, written []string) (errs []error) {
 		if slices.Contains(written, name) {
 			continue
 		}
-		if err := root.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err := ignoreMissing(root.Remove(name)); err != nil {
 			errs = append(errs, err)
 		}
 	}

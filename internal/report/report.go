@@ -350,6 +350,10 @@ type Rule struct {
 	Platform string `json:"platform,omitempty"`
 }
 
+// RuleRun names the rule that no policy switches off: a run that was cut short, or whose
+// outcome could not be written or shown, decided nothing.
+const RuleRun = "run"
+
 // Policy is the policy as it was applied, so that a report explains itself.
 type Policy struct {
 	FailOnSeverity string `json:"failOnSeverity"`

@@ -113,11 +113,10 @@ func (r *Runner) read(name string) (string, error) {
 
 // ParseOutputs reads the file protocol of GITHUB_OUTPUT and GITHUB_ENV as the runner
 // does (actions/runner, FileCommandManager): NAME=value, or NAME<<DELIMITER, lines, and
-// DELIMITER alone on a line. Empty lines between entries are skipped. Stricter than the
-// runner, it refuses a name that is set twice: one of the two was not meant.
+// DELIMITER alone on a line. Empty lines between entries are skipped. A name may be set
+// again, and then the last value counts.
 func ParseOutputs(data string) ([]Output, error) {
 	var list []Output
-	seen := map[string]bool{}
 	lines := strings.Split(strings.ReplaceAll(data, "\r\n", "\n"), "\n")
 	if lines[len(lines)-1] != "" {
 		return nil, fmt.Errorf("the last line %q does not end", lines[len(lines)-1])
@@ -130,10 +129,6 @@ func ParseOutputs(data string) ([]Output, error) {
 		if err != nil {
 			return nil, fmt.Errorf("line %d: %w", i+1, err)
 		}
-		if seen[o.Name] {
-			return nil, fmt.Errorf("line %d: output %q is set twice", i+1, o.Name)
-		}
-		seen[o.Name] = true
 		list = append(list, o)
 		i += used - 1
 	}

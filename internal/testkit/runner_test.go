@@ -56,7 +56,7 @@ func TestParseOutputs(t *testing.T) {
 		{"empty_delimiter", "a<<\nx\n\n", nil, "no line holds"},
 		{"no_name", "=x\n", nil, "has no name"},
 		{"not_an_output", "hello\n", nil, "is no output"},
-		{"set_twice", "a=1\na=2\n", nil, "set twice"},
+		{"set_again", "a=1\na=2\n", []testkit.Output{{Name: "a", Value: "1"}, {Name: "a", Value: "2"}}, ""},
 		{"unfinished_line", "a=1", nil, "does not end"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -1,0 +1,73 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"github.com/imagegate/imagegate/internal/policy"
+	"github.com/imagegate/imagegate/internal/report"
+)
+
+// endOf notes what cut the run short: an interrupt, which is a fault of the run, or the
+// end of its time.
+func (p *platform) endOf(ctx context.Context) {
+	if err := ctx.Err(); errors.Is(err, context.Canceled) {
+		p.faults = append(p.faults, err)
+	}
+	p.cut = cutShort(ctx)
+}
+
+// cutShort says what ended the run before its end; "" when nothing did.
+func cutShort(ctx context.Context) string {
+	switch err := ctx.Err(); {
+	case errors.Is(err, context.Canceled):
+		return "the run was interrupted before everything was looked at"
+	case err != nil:
+		return "the run did not end in its time: " + context.Cause(ctx).Error()
+	}
+	return ""
+}
+
+// finish takes the verdict. A run that was cut short, or that ends with a fault, has not
+// looked at everything, whatever the policy finds in what it did see.
+func (p *platform) finish() *platform {
+	p.judge(p.report)
+	why := p.cut
+	if why == "" && len(p.faults) > 0 {
+		why = errors.Join(p.faults...).Error()
+	}
+	if why != "" && (p.cut != "" || passes(p.report.Verdict)) {
+		notFinished(p.report, why)
+	}
+	for i := range p.report.Platforms { // its own row, in a run over several
+		p.report.Platforms[i].Result, p.report.Platforms[i].Counts = p.report.Verdict.Result, p.report.Counts
+	}
+	p.report = p.report.Canonical()
+	return p
+}
+
+// Withdraw takes back a verdict that lets the image pass, because of what went wrong after
+// it was taken. It says whether there was one.
+func (r *Result) Withdraw(why string) bool {
+	if !passes(r.Report.Verdict) {
+		return false
+	}
+	for _, rep := range append([]*report.Report{r.Report}, r.Platforms...) {
+		notFinished(rep, why)
+	}
+	return true
+}
+
+func passes(v report.Verdict) bool { return v.Result == report.Pass || v.Result == report.Warn }
+
+// notFinished adds the rule that no policy switches off: only a run that came to its end
+// decides.
+func notFinished(rep *report.Report, why string) {
+	rep.Verdict = policy.Add(rep.Verdict, report.Rule{Name: report.RuleRun, Result: report.Error, Message: strings.ReplaceAll(why, "\n", "; ")})
+	for i := range rep.Platforms {
+		if p := &rep.Platforms[i]; p.Result == report.Pass || p.Result == report.Warn {
+			p.Result = report.Error
+		}
+	}
+}
