@@ -22,7 +22,7 @@ func (r *run) record(f *finding, d *report.Decision, had doubts) {
 	}
 	st := d.Statement
 	if st == nil {
-		if f.v.Severity == report.Critical && !had.refused {
+		if f.v.Severity == report.Critical && had == (doubts{}) {
 			h.CriticalWithoutStatement++
 		}
 		return

@@ -150,6 +150,9 @@ func TestAccept(t *testing.T) {
 			if d.Status != tt.want || (d.Status == report.Open) != (res.Hygiene.Refused == 1) {
 				t.Errorf("decision = %s, %q, refused %d; want %s", d.Status, d.Reason, res.Hygiene.Refused, tt.want)
 			}
+			if res.Hygiene.CriticalWithoutStatement != 0 {
+				t.Errorf("a finding whose statement is refused counts as one without: %+v", res.Hygiene)
+			}
 		})
 	}
 	if wildcard("*", "") || !wildcard("a*b*c", "axxbyyc") || wildcard("a*b", "ab c") {

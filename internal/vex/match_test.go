@@ -132,6 +132,7 @@ func TestAppliedDocumentIsReadBack(t *testing.T) {
 // nothing.
 func TestVendorJudged(t *testing.T) {
 	f := find("CVE-2025-0001", "pkg:apk/dhi/a@1-r0?distro=dhi-3.23")
+	f.Severity = report.Critical
 	opt := Options{VendorJudged: func(v report.Vulnerability) bool { return strings.HasPrefix(v.Package.PURL, "pkg:apk/dhi/") }}
 	for _, status := range []string{"not_affected", "fixed"} {
 		res, err := Decide([]report.Vulnerability{f}, []Document{own(t, stmt("CVE-2025-0001", status, t1, "pkg:apk/dhi/a@1-r0"))}, testImage(), opt)
@@ -139,7 +140,7 @@ func TestVendorJudged(t *testing.T) {
 			t.Fatal(err)
 		}
 		d := res.Vulnerabilities[0].Decision
-		if d.Status != report.Open || !strings.Contains(d.Reason, "feed contradicts itself") || len(res.Observations) != 1 || res.Observations[0].Kind != report.LeftOut || res.Hygiene.Contradictory != 1 {
+		if d.Status != report.Open || !strings.Contains(d.Reason, "feed contradicts itself") || len(res.Observations) != 1 || res.Observations[0].Kind != report.LeftOut || res.Hygiene.Contradictory != 1 || res.Hygiene.CriticalWithoutStatement != 0 {
 			t.Errorf("%s: %s, %q, observations %+v", status, d.Status, d.Reason, res.Observations)
 		}
 	}
