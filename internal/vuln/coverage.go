@@ -3,6 +3,7 @@ package vuln
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/anchore/grype/grype/distro"
@@ -38,17 +39,17 @@ func (d *DB) cover(dist *distro.Distro, now time.Time) (coverage, error) {
 	own = append(own, wholeMajor(used)...)
 	switch {
 	case len(used) == 0:
-		return coverage{gap: fmt.Sprintf("the database has no records for %s", dist)}, nil
+		return coverage{gap: "the database has no records for " + title(dist)}, nil
 	case len(own) == 0:
 		return coverage{gap: fmt.Sprintf("the database has no records for %s, only for other releases of %s %s",
-			dist, dist.ID(), dist.MajorVersion())}, nil
+			title(dist), dist.ID(), dist.MajorVersion())}, nil
 	}
 	has, err := d.hasPackages(nil, v6.OSSpecifiers{&spec})
 	if err != nil {
 		return coverage{}, err
 	}
 	if !has {
-		return coverage{gap: fmt.Sprintf("the database knows %s but has no records for it", dist)}, nil
+		return coverage{gap: fmt.Sprintf("the database knows %s but has no records for it", title(dist))}, nil
 	}
 	c := coverage{}
 	if checker, ok := d.provider.(vulnerability.EOLChecker); ok && !now.IsZero() {
@@ -61,6 +62,15 @@ func (d *DB) cover(dist *distro.Distro, now time.Time) (coverage, error) {
 		}
 	}
 	return c, nil
+}
+
+// title is how a release is called. Grype gives no name to a distribution that it does not
+// know, which a package URL may name.
+func title(d *distro.Distro) string {
+	if d.ID() == "" {
+		return strings.TrimSpace(d.Name() + " " + d.VersionString())
+	}
+	return d.String()
 }
 
 // specifiers is how the database is asked for a release.

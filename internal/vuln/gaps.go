@@ -136,11 +136,11 @@ func (g *gapFinder) why(p *pkg.Package) (why string, foreign bool, err error) {
 		return c.gap, false, err
 	}
 	if t := managerOf(p.Distro.Type); t != "" && t != p.Type {
-		return fmt.Sprintf("%s has packages of type %s, and nothing of type %s", p.Distro, t, p.Type), true, nil
+		return fmt.Sprintf("%s has packages of type %s, and nothing of type %s", title(p.Distro), t, p.Type), true, nil
 	}
 	if other, err := g.db.otherTypes(p.Distro, p.Type); err != nil || len(other) > 0 {
 		return fmt.Sprintf("the database has no records for packages of type %s in %s, only of type %s",
-			p.Type, p.Distro, strings.Join(other, ", ")), true, err
+			p.Type, title(p.Distro), strings.Join(other, ", ")), true, err
 	}
 	if text := fmt.Sprintf("the support of %s ended on %s: newer vulnerabilities may not be recorded",
 		p.Distro, c.ended.Format(time.DateOnly)); !c.ended.IsZero() && !slices.Contains(g.ended, text) {

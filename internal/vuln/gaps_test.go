@@ -44,6 +44,8 @@ func TestTypesOfARelease(t *testing.T) {
 			"1 package outside of the system's own database"},
 		{"moved_within_the_root", debian12, []pkg.Package{rpm("openssl", "3.0-1", "/usr/lib/sysimage/rpm/rpmdb.sqlite")}, report.Failed, 1, 1, "nothing of type rpm"},
 		{"a_document_without_places", debian12, []pkg.Package{{Name: "openssl", Version: "1", Type: pkg.RpmPkg, PURL: "pkg:rpm/openssl@1"}}, report.Failed, 1, 1, "nothing of type rpm"},
+		{"a_distribution_that_nobody_knows", nil, []pkg.Package{{Name: "bash", Version: "5", Type: pkg.DebPkg, PURL: "pkg:deb/kali/bash@5?distro=kali-2024.1"}},
+			report.Failed, 1, 1, "no records for kali 2024.1"},
 		{"two_releases_in_one_document", nil, []pkg.Package{
 			{Name: "bash", Version: "5", Type: pkg.DebPkg, PURL: "pkg:deb/debian/bash@5?distro=debian-12"},
 			{Name: "dash", Version: "5", Type: pkg.DebPkg, PURL: "pkg:deb/debian/dash@5?distro=debian-99"},
