@@ -9,7 +9,7 @@
 // no document: the bytes it hands out are nobody's word yet.
 //
 // Start reading at [Open]; [Download] takes the repository as a whole, and [Checkout]
-// opens one on disk.
+// and [Newest] open one with everything in it, on disk and behind a URL.
 package feed
 
 import (
@@ -21,6 +21,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -40,6 +41,11 @@ type Options struct {
 	MaxTotal int64
 	// Parallel is the number of files read at once. 0 means 8.
 	Parallel int
+	// CacheDir is where [Newest] keeps what it fetched; "" means a folder of its own in
+	// TempDir, which it removes. An empty TempDir is the system's.
+	CacheDir, TempDir string
+	// Now is the present, by which [Newest] removes what nobody reads any more.
+	Now time.Time
 }
 
 // Feed is a repository of advisories. Its methods are for one goroutine at a time.

@@ -35,14 +35,22 @@ type remote struct {
 	ref        string
 }
 
-func newRemote(u *url.URL, opt Options) (*remote, error) {
+// checkURL refuses a URL that no feed can have.
+func checkURL(u *url.URL) error {
 	switch {
 	case u.Host == "":
-		return nil, errors.New("the URL names no host")
+		return errors.New("the URL names no host")
 	case u.Scheme != "https" && (u.Scheme != "http" || !fetch.Loopback(u.Hostname())):
-		return nil, errors.New("not https: nothing protects the feed on its way")
+		return errors.New("not https: nothing protects the feed on its way")
 	case u.Fragment != "":
-		return nil, errors.New("a feed's URL has no fragment")
+		return errors.New("a feed's URL has no fragment")
+	}
+	return nil
+}
+
+func newRemote(u *url.URL, opt Options) (*remote, error) {
+	if err := checkURL(u); err != nil {
+		return nil, err
 	}
 	r := &remote{client: opt.Client, limit: opt.MaxFile, base: u}
 	if !strings.EqualFold(u.Host, hubHost) {

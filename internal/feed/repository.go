@@ -29,6 +29,7 @@ type Repository struct {
 	store *store
 	root  plumbing.Hash
 	trees map[plumbing.Hash]*object.Tree
+	close func() error // nil when there is nothing to remove
 }
 
 // Checkout opens the repository that a folder is the top of, at the commit that is
@@ -77,6 +78,14 @@ func (r *Repository) Commit() string { return r.commit }
 
 // Made is when the commit was made, as it says.
 func (r *Repository) Made() time.Time { return r.made }
+
+// Close removes what was fetched and is not to be kept.
+func (r *Repository) Close() error {
+	if r.close == nil {
+		return nil
+	}
+	return r.close()
+}
 
 // Has reports whether the commit has a file or a folder of that name.
 func (r *Repository) Has(name string) bool {

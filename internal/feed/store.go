@@ -34,6 +34,9 @@ var (
 type store struct {
 	storer.EncodedObjectStorer // the first of parts; only reading is used
 	parts                      []*filesystem.Storage
+	// again fetches all objects anew when one cannot be read; nil when they were fetched
+	// just now, or cannot be.
+	again func() (*store, error)
 }
 
 // openStore opens the objects of a repository, and those that it borrows from others
@@ -73,6 +76,19 @@ func (s *store) EncodedObject(t plumbing.ObjectType, h plumbing.Hash) (plumbing.
 }
 
 func (s *store) bytes(t plumbing.ObjectType, h plumbing.Hash) ([]byte, error) {
+	data, err := s.find(t, h)
+	if err == nil || s.again == nil {
+		return data, err
+	}
+	fresh, failed := s.again()
+	if s.again = nil; failed != nil {
+		return nil, fmt.Errorf("%w; %v", err, failed)
+	}
+	s.parts = fresh.parts
+	return s.find(t, h)
+}
+
+func (s *store) find(t plumbing.ObjectType, h plumbing.Hash) ([]byte, error) {
 	var wrong error
 	for _, part := range s.parts {
 		data, err := readObject(part, t, h)

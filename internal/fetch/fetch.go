@@ -117,8 +117,28 @@ func (e *StatusError) retry() bool {
 // The error is a *[StatusError], or wraps [ErrTooLarge], [ErrStalled] or the transport's
 // own.
 func (c *Client) Get(ctx context.Context, u *url.URL, known string, limit int64, open func() (io.Writer, error)) (tag string, fresh bool, err error) {
+	return c.ask(ctx, request{method: http.MethodGet, url: u, known: known}, limit, open)
+}
+
+// Post sends a body of a media type to u, and copies what is answered as [Client.Get]
+// does. It is for questions that are too long for a URL: it may be sent several times.
+func (c *Client) Post(ctx context.Context, u *url.URL, mediaType string, body []byte, limit int64, open func() (io.Writer, error)) error {
+	_, _, err := c.ask(ctx, request{method: http.MethodPost, url: u, mediaType: mediaType, body: body}, limit, open)
+	return err
+}
+
+// request is what is asked, as often as it takes.
+type request struct {
+	method    string
+	url       *url.URL
+	known     string
+	mediaType string
+	body      []byte
+}
+
+func (c *Client) ask(ctx context.Context, q request, limit int64, open func() (io.Writer, error)) (tag string, fresh bool, err error) {
 	for attempt := range attempts {
-		tag, fresh, err = c.try(ctx, u, known, limit, open)
+		tag, fresh, err = c.try(ctx, q, limit, open)
 		var status *StatusError
 		switch {
 		case err == nil, ctx.Err() != nil, errors.Is(err, ErrTooLarge), attempt == attempts-1:
@@ -130,7 +150,7 @@ func (c *Client) Get(ctx context.Context, u *url.URL, known string, limit int64,
 		if status != nil && status.after > 0 {
 			wait = min(status.after, maxRetryAfter)
 		}
-		c.opt.Logger.Debug("download failed, trying again", "url", Redact(u), "error", err, "wait", wait)
+		c.opt.Logger.Debug("download failed, trying again", "url", Redact(q.url), "error", err, "wait", wait)
 		select {
 		case <-ctx.Done():
 			return "", false, err
@@ -154,16 +174,19 @@ func (c *Client) Bytes(ctx context.Context, u *url.URL, limit int64) ([]byte, er
 	return body.Bytes(), nil
 }
 
-func (c *Client) try(ctx context.Context, u *url.URL, known string, limit int64, open func() (io.Writer, error)) (tag string, fresh bool, err error) {
+func (c *Client) try(ctx context.Context, q request, limit int64, open func() (io.Writer, error)) (tag string, fresh bool, err error) {
 	ctx, watch := watching(ctx, c.opt.IdleTimeout)
 	defer watch.end()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
+	req, err := http.NewRequestWithContext(ctx, q.method, q.url.String(), bytes.NewReader(q.body))
 	if err != nil {
 		return "", false, WithoutURL(err)
 	}
 	req.Header.Set("User-Agent", c.opt.UserAgent)
-	if known != "" {
-		req.Header.Set("If-None-Match", known)
+	if q.mediaType != "" {
+		req.Header.Set("Content-Type", q.mediaType)
+	}
+	if q.known != "" {
+		req.Header.Set("If-None-Match", q.known)
 	}
 	var resp *http.Response
 	if err := watch.wait(func() error { resp, err = c.http.Do(req); return err }); err != nil {
@@ -171,8 +194,8 @@ func (c *Client) try(ctx context.Context, u *url.URL, known string, limit int64,
 	}
 	defer func() { _ = resp.Body.Close() }() // what counts was read by then
 	switch {
-	case resp.StatusCode == http.StatusNotModified && known != "":
-		return known, false, nil
+	case resp.StatusCode == http.StatusNotModified && q.known != "":
+		return q.known, false, nil
 	case resp.StatusCode != http.StatusOK:
 		seconds, _ := strconv.Atoi(resp.Header.Get("Retry-After")) // a date, or none, is 0
 		return "", false, &StatusError{Code: resp.StatusCode, after: time.Duration(seconds) * time.Second}

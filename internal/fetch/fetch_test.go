@@ -1,8 +1,10 @@
 package fetch
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -164,5 +166,30 @@ func TestNoRedirectToHTTP(t *testing.T) {
 	_, err = New(Options{Transport: s.Client().Transport, RetryWait: time.Microsecond}).Bytes(t.Context(), u, 10)
 	if err == nil || !strings.Contains(err.Error(), "from https to http") || asked() != 0 {
 		t.Errorf("err = %v, the other server was asked %d times", err, asked())
+	}
+}
+
+// TestPostIsSentAgain: the body of a question is there in each attempt.
+func TestPostIsSentAgain(t *testing.T) {
+	var bodies []string
+	answer := func(code int) http.HandlerFunc {
+		return func(w http.ResponseWriter, req *http.Request) {
+			body, err := io.ReadAll(req.Body)
+			if err != nil || req.Method != http.MethodPost || req.Header.Get("Content-Type") != "text/x-question" {
+				t.Errorf("%s %q, %v", req.Method, req.Header, err)
+			}
+			bodies = append(bodies, string(body))
+			w.WriteHeader(code)
+			_, _ = w.Write([]byte("content"))
+		}
+	}
+	u, _ := serve(t, answer(503), answer(200))
+	var got bytes.Buffer
+	err := New(Options{RetryWait: time.Microsecond}).Post(t.Context(), u, "text/x-question", []byte("what?"), 50, func() (io.Writer, error) {
+		got.Reset()
+		return &got, nil
+	})
+	if err != nil || got.String() != "content" || strings.Join(bodies, " ") != "what? what?" {
+		t.Errorf("got %q after %q, %v", got.String(), bodies, err)
 	}
 }
