@@ -30,6 +30,9 @@ type IO struct {
 	Now            func() time.Time
 	// GOOS and GOARCH are the machine's.
 	GOOS, GOARCH string
+	// Advisories is the URL of the repository that is read where advisories and vex-feed are
+	// auto; "" means Docker's own, and none that nobody is asked.
+	Advisories string
 	// StdoutTerminal and StderrTerminal say where a person watches: progress is drawn
 	// over itself on the one, and colors go to the other.
 	StdoutTerminal, StderrTerminal bool

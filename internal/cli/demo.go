@@ -64,6 +64,7 @@ func (a *app) demo(ctx context.Context, args []string) error {
 		return err
 	}
 	defer func() { _ = d.Close() }()
+	a.Advisories = d.Advisories.URL()
 	secret := filepath.Join(dir, "password")
 	if err := os.WriteFile(secret, []byte(d.Password), 0o600); err != nil {
 		return fault.New(fault.Internal, "write the demo's password", "free disk space", err)
@@ -71,7 +72,7 @@ func (a *app) demo(ctx context.Context, args []string) error {
 	argv := append(slices.Clone(command), d.Reference)
 	for _, option := range [][2]string{ // without the files of the working directory it is the same in each
 		{"registry-username", d.Username}, {"registry-password-file", secret}, {"key", string(d.KeyPEM)},
-		{"db", d.DBArchive}, {"advisories", d.Advisories}, {"cache-dir", dir}, {"platform", d.Platforms[0]}, {"require", "dhi"}, {"config", config.None}, {"vex-folder", config.None},
+		{"db", d.DBArchive}, {"cache-dir", dir}, {"platform", d.Platforms[0]}, {"require", "dhi"}, {"config", config.None}, {"vex-folder", config.None},
 	} {
 		if target.Flags().Lookup(option[0]) != nil && !given(flags, option[0]) {
 			argv = append(argv, "--"+option[0]+"="+option[1])

@@ -2,7 +2,6 @@ package cli_test
 
 import (
 	"crypto/sha256"
-	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
 	"net/http"
@@ -21,19 +20,7 @@ import (
 // sigstoreBundle signs data as the feed's files are signed, without a log entry.
 func sigstoreBundle(t *testing.T, key *testkit.Key, data []byte) []byte {
 	t.Helper()
-	signature, err := key.Sign(data)
-	if err != nil {
-		t.Fatal(err)
-	}
-	sum := sha256.Sum256(data)
-	out, err := json.Marshal(map[string]any{
-		"mediaType":            "application/vnd.dev.sigstore.bundle.v0.3+json",
-		"verificationMaterial": map[string]any{"publicKey": map[string]any{"hint": ""}},
-		"messageSignature": map[string]any{
-			"messageDigest": map[string]any{"algorithm": "SHA2_256", "digest": base64.StdEncoding.EncodeToString(sum[:])},
-			"signature":     signature,
-		},
-	})
+	out, err := key.Bundle(data)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/imagegate/imagegate/internal/cli"
+	"github.com/imagegate/imagegate/internal/config"
 )
 
 // TestMain makes this test binary the program as well: as imagegate on the PATH it
@@ -22,11 +23,17 @@ func TestMain(m *testing.M) {
 	testscript.Main(tidy{m}, map[string]func(){"imagegate": program})
 }
 
+// Nobody outside this machine is asked for advisories, unless a test sets the variable: empty,
+// it is the program as it is.
 func program() {
+	advisories, ok := os.LookupEnv("IMAGEGATE_TEST_ADVISORIES")
+	if !ok {
+		advisories = config.None
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	code := cli.Main(ctx, cli.IO{
 		Args: os.Args[1:], Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
-		Getenv: os.Getenv, Now: time.Now, GOOS: runtime.GOOS, GOARCH: runtime.GOARCH,
+		Getenv: os.Getenv, Now: time.Now, GOOS: runtime.GOOS, GOARCH: runtime.GOARCH, Advisories: advisories,
 	})
 	stop()
 	os.Exit(int(code))

@@ -121,7 +121,7 @@ func (a *app) run(ctx context.Context, cfg *config.Config, want pipeline.Want) (
 	}
 	return pipeline.Run(ctx, cfg, want, pipeline.Deps{
 		Tool: tool(), Now: a.Now().UTC(), SourceDate: sourceDate, Clock: a.Now,
-		ReadFile: readFile, Glob: glob, Engine: a.Getenv("DOCKER_HOST"),
+		ReadFile: readFile, Glob: glob, Engine: a.Getenv("DOCKER_HOST"), Advisories: a.Advisories,
 		Logger:   slog.New(slog.NewTextHandler(watch, &slog.HandlerOptions{Level: level})),
 		Progress: watch.event, Lint: lintBeside(cfg), Run: a.runOptions(runcheck.Options{}),
 	})

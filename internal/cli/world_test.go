@@ -2,6 +2,7 @@ package cli_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"os"
@@ -14,6 +15,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/imagegate/imagegate/internal/cli"
+	"github.com/imagegate/imagegate/internal/config"
 	"github.com/imagegate/imagegate/internal/fault"
 	"github.com/imagegate/imagegate/internal/report"
 	"github.com/imagegate/imagegate/internal/testkit"
@@ -64,6 +66,8 @@ type world struct {
 	dir      string
 	env      map[string]string
 	dbFlags  []string
+	// advisories is what auto stands for; none unless the test has a repository of its own.
+	advisories string
 }
 
 const login, password = "org", "s3cret-of-the-test"
@@ -182,7 +186,8 @@ func (w *world) run(args ...string) (code fault.Code, stdout, stderr string) {
 
 func (w *world) io(stdout, stderr *bytes.Buffer, args ...string) cli.IO {
 	return cli.IO{
-		Args: args, Stdin: bytes.NewReader(nil), Stdout: stdout, Stderr: stderr, GOOS: "linux", GOARCH: "amd64",
+		Advisories: cmp.Or(w.advisories, config.None),
+		Args:       args, Stdin: bytes.NewReader(nil), Stdout: stdout, Stderr: stderr, GOOS: "linux", GOARCH: "amd64",
 		Getenv: func(k string) string { return w.env[k] }, Now: func() time.Time { return now },
 	}
 }

@@ -75,8 +75,9 @@ type Config struct {
 	VEXLimits []Limit
 	// VEXObjection is what a newer unverified statement against a suppression comes to.
 	VEXObjection string
-	VEXFeeds     []string
-	Advisories   []string
+	// VEXFeeds and Advisories are sources, or [Auto] alone; empty means none.
+	VEXFeeds   []string
+	Advisories []string
 	// AdvisoriesMaxAge is how old the commit of advisories may be; 0 means any age.
 	AdvisoriesMaxAge time.Duration
 
@@ -157,6 +158,10 @@ const SeverityNone = "none"
 // RequireAuto is the default of require: the preset of the vendor for images that
 // come from its own registry, and nothing for all others.
 const RequireAuto = "auto"
+
+// Auto, as the value of advisories and vex-feed, leaves the source to the program:
+// Docker's own repository for images and packages of Docker's, and nothing for others.
+const Auto = "auto"
 
 // presets are the named lists of require.
 var presets = map[string][]string{

@@ -52,6 +52,26 @@ func setRequire(c *Config, v string) error {
 	return nil
 }
 
+// setSources takes a list of sources, [Auto] or [None]; neither goes with another value.
+func setSources(field func(*Config) *[]string) func(*Config, string) error {
+	return func(c *Config, v string) error {
+		items := splitList(v)
+		for _, item := range items {
+			if word := strings.ToLower(item); word == Auto || word == None {
+				if len(items) > 1 {
+					return fmt.Errorf("%s goes with no other value", word)
+				}
+				items = []string{word}
+			}
+		}
+		if slices.Equal(items, []string{None}) {
+			items = nil
+		}
+		*field(c) = items
+		return nil
+	}
+}
+
 // RequirePreset returns the families of a preset; nil when there is none of that name.
 func RequirePreset(name string) []string { return slices.Clone(presets[name]) }
 

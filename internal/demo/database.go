@@ -1,7 +1,6 @@
 package demo
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -90,24 +89,4 @@ func records() []grypedb.Record {
 		list[i].URLs = tracker(list[i].ID)
 	}
 	return list
-}
-
-// writeAdvisory writes a record in the vendor's form (OSV 1.5) about the interpreter, which
-// is newer than the fix.
-func writeAdvisory(path string) error {
-	data, err := json.Marshal(map[string]any{
-		"schema_version": "1.5.0", "id": "CVE-2025-8194", "modified": "2025-07-28T18:42:44Z", "published": "2025-07-28T18:42:44Z",
-		"details":    "A tar archive with a negative offset makes the tarfile module read it for ever.",
-		"references": []any{map[string]any{"type": "WEB", "url": "https://github.com/python/cpython/issues/130577"}},
-		"affected": []any{map[string]any{
-			"package": map[string]any{"ecosystem": "DHI", "name": "python", "purl": "pkg:dhi/python"},
-			"ranges": []any{map[string]any{"type": "SEMVER", "events": []any{
-				map[string]any{"introduced": "3.13.0"}, map[string]any{"fixed": "3.13.6"},
-			}}},
-		}},
-	})
-	if err != nil {
-		return err
-	}
-	return os.WriteFile(path, data, 0o644)
 }

@@ -1,6 +1,6 @@
 // Package demo is a small world in which the gate can be tried without an account: a
-// registry that wants a login, a hardened Python image with signed attestations, and a
-// vulnerability database. The pipeline that reads it is the real one, over HTTP.
+// registry that wants a login, a hardened Python image with signed attestations, the
+// vendor's advisories, and a vulnerability database. The pipeline that reads it is the real one, over HTTP.
 //
 // The image is laid out as Docker Hardened Images publishes its own, and its packages
 // and vulnerabilities are real: Debian 12 with the glibc that bookworm-security held in
@@ -39,8 +39,7 @@ const (
 
 // Options configure the demo.
 type Options struct {
-	// Dir is where the database archive, the advisories and the public key are written; it
-	// must exist.
+	// Dir is where the database archive and the public key are written; it must exist.
 	// "" means a temporary directory that Close removes.
 	Dir string
 
@@ -75,14 +74,14 @@ type Demo struct {
 	KeyFile string
 	// DBArchive is the Grype database, packed as Anchore's are.
 	DBArchive string
-	// Advisories are the vendor's records of its own components, which the database does
-	// not speak of.
-	Advisories string
 	// Created is when the image claims to be built.
 	Created time.Time
 	// Image is what was pushed, and Registry where to.
 	Image    *testkit.Built
 	Registry *testkit.Registry
+	// Advisories is the vendor's repository, with records of its own components, which the
+	// database does not speak of.
+	Advisories *testkit.GitServer
 	// Tampered explains the change that Options.Tamper made; "" without it.
 	Tampered string
 
@@ -125,16 +124,19 @@ func (d *Demo) start(ctx context.Context, opt Options) error {
 		return err
 	}
 	opt.Log.Info("vulnerability database written", "path", d.DBArchive)
-	d.Advisories = filepath.Join(opt.Dir, "advisories.json")
-	if err := writeAdvisory(d.Advisories); err != nil {
-		return err
-	}
 
 	img, err := image(key, d.Created)
 	if err != nil {
 		return err
 	}
 	img = img.Plus(opt.More...)
+	repository, err := advisories(key, d.Created)
+	if err != nil {
+		return err
+	}
+	if d.Advisories, err = repository.Serve(); err != nil {
+		return err
+	}
 	d.Registry, err = testkit.StartRegistry(testkit.RegistryOptions{
 		Username: d.Username, Password: d.Password, Auth: testkit.Bearer, PageSize: 3,
 	})
@@ -187,6 +189,9 @@ func (d *Demo) Close() error {
 	var err error
 	if d.Registry != nil {
 		err = d.Registry.Close()
+	}
+	if d.Advisories != nil {
+		err = errors.Join(err, d.Advisories.Close())
 	}
 	if d.remove != "" {
 		err = errors.Join(err, os.RemoveAll(d.remove))

@@ -33,13 +33,15 @@ func (c *folder) read(_ context.Context, name string) ([]byte, error) {
 // checkout is a repository that git keeps, at the commit that is checked out.
 type checkout struct {
 	root string
-	repo *Repository // set by pin
+	repo *Repository // nil until it is opened
 }
 
 func (c *checkout) pin(context.Context) (string, error) {
-	var err error
-	if c.repo, err = Checkout(c.root); err != nil {
-		return "", err
+	if c.repo == nil {
+		var err error
+		if c.repo, err = Checkout(c.root); err != nil {
+			return "", err
+		}
 	}
 	return c.repo.Commit(), nil
 }

@@ -13,6 +13,7 @@
 package feed
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -75,16 +76,8 @@ type source interface {
 // The error is a *[fault.Error] with code Usage: no such folder, or a URL that cannot be
 // one.
 func Open(location string, opt Options) (*Feed, error) {
-	if opt.MaxFile == 0 {
-		opt.MaxFile = 64 << 20
-	}
-	if opt.MaxTotal == 0 {
-		opt.MaxTotal = 256 << 20
-	}
-	if opt.Parallel == 0 {
-		opt.Parallel = 8
-	}
-	f := &Feed{opt: opt, location: location, files: map[string]File{}}
+	f := newFeed(location, opt)
+	opt = f.opt
 	const op = "open the feed "
 	if scheme, _, ok := strings.Cut(location, "://"); ok {
 		u, err := url.Parse(location)
@@ -106,6 +99,19 @@ func Open(location string, opt Options) (*Feed, error) {
 		f.source = &folder{root: location, readFile: opt.ReadFile, limit: opt.MaxFile}
 	}
 	return f, nil
+}
+
+// Of takes a repository that is open already. Pin asks nobody then.
+func Of(repo *Repository, location string, opt Options) *Feed {
+	f := newFeed(location, opt)
+	f.source = &checkout{repo: repo}
+	return f
+}
+
+func newFeed(location string, opt Options) *Feed {
+	opt.MaxFile, opt.MaxTotal = cmp.Or(opt.MaxFile, 64<<20), cmp.Or(opt.MaxTotal, 256<<20)
+	opt.Parallel = cmp.Or(opt.Parallel, 8)
+	return &Feed{opt: opt, location: location, files: map[string]File{}}
 }
 
 // Location is what [Open] was given, without secrets.

@@ -85,17 +85,18 @@ func (n *newest) open(ctx context.Context) (*Repository, error) {
 	}
 	commit := refs.Head.String()
 	dir := filepath.Join(n.dir, commit)
-	again := func() (*store, error) {
-		if err := n.fetch(ctx, refs, dir); err != nil {
+	fresh := false
+	if _, err := os.Stat(dir); err != nil {
+		if fresh, err = n.fetch(ctx, refs, dir, false); err != nil {
 			return nil, err
 		}
-		return openStore(dir), nil
 	}
 	s := openStore(dir)
-	if _, err := os.Stat(dir); err == nil {
-		s.again = again
-	} else if s, err = again(); err != nil {
-		return nil, err
+	if !fresh {
+		s.again = func() (*store, error) {
+			_, err := n.fetch(ctx, refs, dir, true)
+			return openStore(dir), err
+		}
 	}
 	return openAt(s, commit)
 }
@@ -134,30 +135,37 @@ func causeOf(ctx context.Context, err error) error {
 }
 
 // fetch fetches the newest commit, without those before it, and puts it into a folder in
-// one step. Commits fetched before are removed: nobody asks for them again.
-func (n *newest) fetch(ctx context.Context, refs *packp.AdvRefs, dir string) error {
+// one step. It reports whether what lies there is what it fetched: another run may have
+// been first, and is let be unless its is to be replaced. Commits before are removed:
+// nobody asks for them again.
+func (n *newest) fetch(ctx context.Context, refs *packp.AdvRefs, dir string, replace bool) (bool, error) {
 	if err := os.MkdirAll(n.dir, 0o755); err != nil {
-		return err
+		return false, err
 	}
 	tmp, err := os.MkdirTemp(n.dir, "fetch-")
 	if err != nil {
-		return err
+		return false, err
 	}
 	defer func() { _ = os.RemoveAll(tmp) }() // it is another folder's name by then, or of no use
 	if err := n.fetchPack(ctx, refs, tmp); err != nil {
-		return fmt.Errorf("fetch the commit %s: %w", refs.Head, causeOf(ctx, err))
+		return false, fmt.Errorf("fetch the commit %s: %w", refs.Head, causeOf(ctx, err))
 	}
 	if _, err := openAt(openStore(tmp), refs.Head.String()); err != nil {
-		return fmt.Errorf("fetch the commit: %w", err)
+		return false, fmt.Errorf("fetch the commit: %w", err)
 	}
-	if err := os.RemoveAll(dir); err != nil {
-		return err
+	if replace {
+		if err := os.RemoveAll(dir); err != nil {
+			return false, err
+		}
 	}
 	if err := os.Rename(tmp, dir); err != nil {
-		return err
+		if _, missing := os.Stat(dir); missing != nil || replace {
+			return false, err
+		}
+		return false, nil
 	}
 	n.prune(dir)
-	return nil
+	return true, nil
 }
 
 // prune removes the commits before the one in dir, but for those that a run beside this

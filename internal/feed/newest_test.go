@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/imagegate/imagegate/internal/fault"
 	"github.com/imagegate/imagegate/internal/fetch"
 	"github.com/imagegate/imagegate/internal/testkit"
@@ -151,6 +153,32 @@ func TestNewestKeepsOneCommit(t *testing.T) {
 	}
 	if left, err = os.ReadDir(temp); err != nil || len(left) > 0 {
 		t.Errorf("%v is left, %v", left, err)
+	}
+}
+
+// TestNewestOfSeveralRuns: runs beside each other may share a cache.
+func TestNewestOfSeveralRuns(t *testing.T) {
+	server, err := repository().Serve()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer server.Close()
+	cache := t.TempDir()
+	var runs errgroup.Group
+	for range 8 {
+		runs.Go(func() error {
+			r, err := Newest(t.Context(), server.URL(), Options{Client: fetch.New(fetch.Options{}), CacheDir: cache, Now: time.Now()})
+			if err == nil {
+				_, err = r.Read("osv/a/1.json")
+			}
+			return err
+		})
+	}
+	if err := runs.Wait(); err != nil {
+		t.Error(err)
+	}
+	if left, err := os.ReadDir(cache); err != nil || len(left) != 1 {
+		t.Errorf("the cache has %v, %v", left, err)
 	}
 }
 

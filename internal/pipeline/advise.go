@@ -122,14 +122,43 @@ func (p *platform) vendorOrigins(packages []report.Package) []string {
 	return vex.Membership{Boundary: vex.Boundary{State: vex.Derived}, BasePURLs: bill}.Origins(packages)
 }
 
+// dockers are the packages that are Docker's by their name.
+func dockers(list *sbom.SBOM) []report.Package {
+	var out []report.Package
+	for _, in := range list.Installed() {
+		if advisory.ModelOf(in.PURL) != advisory.Foreign {
+			out = append(out, in.Package)
+		}
+	}
+	return out
+}
+
+// unadvised matches without Docker's advisories, which could not be read and which nobody
+// named: that is a gap to be told, and not the user's mistake.
+func (p *platform) unadvised(ctx context.Context, db *vuln.DB, list *sbom.SBOM, ours []report.Package, why error) (*vuln.Matches, error) {
+	var names []string
+	for _, in := range ours {
+		names = append(names, in.Name+" "+in.Version)
+	}
+	p.observe(report.Observation{Stage: report.StageVuln, Kind: report.Unread, Count: len(ours),
+		Message: fmt.Sprintf("Docker's advisories could not be read, so they judged none of %s (%s): %v; let the repository be reached from here, or give advisories a checkout of it",
+			count(len(ours), "package")+" of Docker's", listed(names), why)})
+	return db.Match(ctx, list.Syft(), vuln.MatchOptions{Logger: p.deps.Logger})
+}
+
 // advised matches the vendor's packages against its advisories, and everything else
 // against the database.
 func (p *platform) advised(ctx context.Context, db *vuln.DB, list *sbom.SBOM) (*vuln.Matches, error) {
-	if p.inputs.advisories == nil {
+	l, ours := p.inputs.advisories, dockers(list)
+	if l == nil || l.auto() && len(ours) == 0 {
 		return db.Match(ctx, list.Syft(), vuln.MatchOptions{Logger: p.deps.Logger})
 	}
-	feed, err := p.inputs.advisories.wait(ctx)
-	if err != nil {
+	l.start(ctx, p.run, p.inputs)
+	feed, err := l.wait(ctx)
+	switch {
+	case err != nil && l.auto() && ctx.Err() == nil:
+		return p.unadvised(ctx, db, list, ours, err)
+	case err != nil:
 		return nil, err
 	}
 	select { // who is Docker's may be told by attestations
@@ -158,7 +187,7 @@ func (p *platform) advised(ctx context.Context, db *vuln.DB, list *sbom.SBOM) (*
 	if err := db.Enrich(found.Vulnerabilities); err != nil {
 		m.See(report.Unread, 0, fmt.Sprintf("some details of the advisories' findings could not be read: %v", err))
 	}
-	p.observe(p.inputs.advisories.seen...)
+	p.observe(l.seen...)
 	p.adviseSources(m, feed)
 	m.Vulnerabilities = append(m.Vulnerabilities, found.Vulnerabilities...)
 	for _, problem := range found.Problems {

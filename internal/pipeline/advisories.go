@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/imagegate/imagegate/internal/attest"
@@ -25,14 +26,20 @@ type lazyAdvisories struct {
 	// objects of a checkout.
 	sources []advisory.Source
 	later   map[int]func(context.Context, *fetch.Client) (advisory.Source, error)
+	// docker is set where nobody named a source: it is read when it is needed.
+	docker *dockerRepository
 	// seen is what was noticed of the sources besides.
-	seen []report.Observation
-	done chan struct{}
-	err  error
+	seen  []report.Observation
+	begun sync.Once
+	done  chan struct{}
+	err   error
 }
 
-// start downloads and verifies, by the keys that sign for the vendor's images and by those
-// of the user. The advisories are Docker's whatever image is gated, so its row decides.
+// auto reports whether nobody named a source.
+func (l *lazyAdvisories) auto() bool { return l != nil && l.docker != nil }
+
+// start downloads and verifies, once, by the keys that sign for the vendor's images and by
+// those of the user. The advisories are Docker's whatever image is gated, so its row decides.
 func (l *lazyAdvisories) start(ctx context.Context, r *run, in *inputs) {
 	if l == nil {
 		return
@@ -41,16 +48,19 @@ func (l *lazyAdvisories) start(ctx context.Context, r *run, in *inputs) {
 	row, _ := opt.Table.For(dhiRegistry+"advisories", true)
 	opt.Keys, opt.Identities, opt.Log = slices.Concat(opt.Keys, row.Keys), slices.Concat(opt.Identities, row.Identities), cmp.Or(opt.Log, row.Log)
 	client := r.webClient(in)
-	go func() {
-		defer close(l.done)
-		defer r.timings.start("advisories", "")()
-		if l.err = l.read(ctx, client); l.err == nil {
-			l.err = l.verify(ctx, opt)
-		}
-		if l.err == nil {
-			l.err = l.age(r.cfg.AdvisoriesMaxAge, r.deps.Now)
-		}
-	}()
+	l.begun.Do(func() { go l.all(ctx, r, client, opt) })
+}
+
+// all does everything.
+func (l *lazyAdvisories) all(ctx context.Context, r *run, client *fetch.Client, opt attest.Options) {
+	defer close(l.done)
+	defer r.timings.start("advisories", "")()
+	if l.err = l.read(ctx, client); l.err == nil {
+		l.err = l.verify(ctx, opt)
+	}
+	if l.err == nil {
+		l.err = l.age(r.cfg.AdvisoriesMaxAge, r.deps.Now)
+	}
 }
 
 // read fetches the sources that are not here yet, and reads all.
@@ -82,6 +92,10 @@ func (l *lazyAdvisories) age(most time.Duration, now time.Time) error {
 		case age < -24*time.Hour:
 			l.seen = append(l.seen, report.Observation{Stage: report.StageVuln, Kind: report.Unread, Count: s.Records,
 				Message: fmt.Sprintf("how old the advisories in %s are is not known: the commit %s says that it was made on %s", s.Name, s.Commit, s.Made.Format(time.DateOnly))})
+		case age > most && l.auto(): // no newer one is known, so these decide
+			l.seen = append(l.seen, report.Observation{Stage: report.StageVuln, Kind: report.Unread, Count: s.Records,
+				Message: fmt.Sprintf("what was found since is not known: the newest commit of %s, %s, was made on %s, %d days ago; advisories-max-age accepts %s",
+					s.Name, s.Commit, s.Made.Format(time.DateOnly), int(age.Hours()/24), most)})
 		case age > most:
 			return fault.Unavailablef("read the advisories "+s.Name, "take a newer commit, or raise advisories-max-age (0 accepts any age)",
 				"the commit %s was made on %s, %d days ago; advisories-max-age accepts %s", s.Commit, s.Made.Format(time.DateOnly), int(age.Hours()/24), most)

@@ -24,12 +24,18 @@ const folderOSV = "osv"
 const sigSuffix = ".sig"
 
 // readAdvisories reads what the option advisories names; nil when it names nothing.
-func (r *run) readAdvisories() (*lazyAdvisories, error) {
-	if len(r.cfg.Advisories) == 0 || !r.want.Vulnerabilities {
+func (r *run) readAdvisories(in *inputs) (*lazyAdvisories, error) {
+	auto := isAuto(r.cfg.Advisories)
+	if len(r.cfg.Advisories) == 0 || !r.want.Vulnerabilities || auto && in.docker == nil {
 		return nil, nil
 	}
 	l := &lazyAdvisories{done: make(chan struct{}), sources: make([]advisory.Source, len(r.cfg.Advisories)),
 		later: map[int]func(context.Context, *fetch.Client) (advisory.Source, error){}}
+	if auto {
+		l.docker = in.docker
+		l.later[0] = func(ctx context.Context, _ *fetch.Client) (advisory.Source, error) { return fromDocker(ctx, in.docker) }
+		return l, nil
+	}
 	var err error
 	for i, pattern := range r.cfg.Advisories {
 		if strings.Contains(pattern, "://") {
@@ -124,6 +130,21 @@ func (r *run) fromCheckout(l *lazyAdvisories, pattern, folder, read string) (adv
 			Message: fmt.Sprintf("%s of the work tree of %s not read: the commit %s has other bytes or none there, and it was read; commit them, or give a folder without .git",
 				count(differ, "file"), folder, s.Commit)})
 	}
+	return s, nil
+}
+
+// fromDocker reads the advisories in Docker's own repository. Every record has to be
+// signed.
+func fromDocker(ctx context.Context, d *dockerRepository) (advisory.Source, error) {
+	repo, err := d.wait(ctx)
+	if err != nil {
+		return advisory.Source{}, err
+	}
+	s, err := fromCommit(repo, folderOSV)
+	if err != nil {
+		return s, fault.New(fault.Unavailable, "read the repository "+d.location, "", fmt.Errorf("%s at %s: %w", folderOSV, repo.Commit(), err))
+	}
+	s.Name, s.Signed = d.location, true
 	return s, nil
 }
 

@@ -93,7 +93,7 @@ func (r *run) readEvidence(in *inputs) error {
 			errs = append(errs, err)
 		}
 	}
-	if in.advisories, err = r.readAdvisories(); err != nil {
+	if in.advisories, err = r.readAdvisories(in); err != nil {
 		errs = append(errs, err)
 	}
 	if in.accept, err = r.readRules(); err != nil {

@@ -72,7 +72,8 @@ func (w *faultWorld) gate(ctx context.Context, patience time.Duration) *report.R
 	want.Hardening = false
 	res, _ := pipeline.Run(ctx, w.cfg, want, pipeline.Deps{ // the report has the error
 		Tool: report.Tool{Name: "imagegate", Version: "test"}, Now: faultNow, ReadFile: os.ReadFile, Glob: filepath.Glob, TempDir: w.t.TempDir(),
-		Registry: registry.Options{IdleTimeout: patience, Retries: 1, Backoff: time.Millisecond},
+		Advisories: w.demo.Advisories.URL(),
+		Registry:   registry.Options{IdleTimeout: patience, Retries: 1, Backoff: time.Millisecond},
 	})
 	return res.Report
 }

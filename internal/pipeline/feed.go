@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/imagegate/imagegate/internal/config"
@@ -33,12 +34,16 @@ func (f feedFile) Digest() string      { return f.digest }
 func (f feedFile) Signer() string      { return f.signer }
 func (f feedFile) SignedAt() time.Time { return f.at }
 
-// lazyFeed is a feed whose commit and index are read in the background from the start
-// of the run.
+// lazyFeed is a feed whose commit and index are read in the background, from the start of
+// the run when the user named it, and else when it is needed.
 type lazyFeed struct {
-	*feed.Feed
-	done chan struct{}
-	err  error
+	*feed.Feed // nil until it is opened
+	location   string
+	// docker is set where nobody named a feed.
+	docker *dockerRepository
+	begun  sync.Once
+	done   chan struct{}
+	err    error
 }
 
 // openFeeds opens what vex-feed names. A location that cannot be one is told before
@@ -47,6 +52,12 @@ func (r *run) openFeeds(in *inputs) ([]*lazyFeed, error) {
 	if !r.want.VEX || r.cfg.VEXPolicy == config.VEXOff {
 		return nil, nil
 	}
+	if isAuto(r.cfg.VEXFeeds) {
+		if in.docker == nil {
+			return nil, nil
+		}
+		return []*lazyFeed{{location: in.docker.location, docker: in.docker, done: make(chan struct{})}}, nil
+	}
 	client := r.webClient(in)
 	out := make([]*lazyFeed, 0, len(r.cfg.VEXFeeds))
 	for _, location := range r.cfg.VEXFeeds {
@@ -54,7 +65,7 @@ func (r *run) openFeeds(in *inputs) ([]*lazyFeed, error) {
 		if err != nil {
 			return nil, err
 		}
-		out = append(out, &lazyFeed{Feed: f, done: make(chan struct{})})
+		out = append(out, &lazyFeed{Feed: f, location: f.Location(), done: make(chan struct{})})
 	}
 	return out, nil
 }
@@ -64,25 +75,35 @@ func (r *run) webClient(in *inputs) *fetch.Client {
 	return fetch.New(fetch.Options{RootCAs: in.roots, UserAgent: r.deps.Tool.Name + "/" + r.deps.Tool.Version, Logger: r.deps.Logger})
 }
 
-// pin starts to read commit and index.
-func (l *lazyFeed) pin(ctx context.Context) {
-	go func() {
-		defer close(l.done)
-		l.err = l.Pin(ctx)
-	}()
+// start reads commit and index, once.
+func (l *lazyFeed) start(ctx context.Context) {
+	l.begun.Do(func() {
+		go func() {
+			defer close(l.done)
+			if l.docker != nil {
+				var repo *feed.Repository
+				if repo, l.err = l.docker.wait(ctx); l.err != nil {
+					return
+				}
+				l.Feed = feed.Of(repo, l.location, l.docker.opt)
+			}
+			l.err = l.Pin(ctx)
+		}()
+	})
 }
 
 // wait returns once commit and index are there, or cannot be had.
 func (l *lazyFeed) wait(ctx context.Context) error {
+	l.start(ctx)
 	select {
 	case <-l.done:
 		return l.err
 	case <-ctx.Done():
-		return fault.New(fault.Unavailable, "read the feed "+l.Location(), "raise timeout, or give a checkout of it", context.Cause(ctx))
+		return fault.New(fault.Unavailable, "read the feed "+l.location, "raise timeout, or give a checkout of it", context.Cause(ctx))
 	}
 }
 
-// feedDocuments reads, from the feeds that vex-feed names, the documents about the image,
+// feedDocuments reads, from the feeds that vex-feed names or stands for, the documents about the image,
 // its base and the packages with findings. add takes each, or why it was not taken.
 func (p *platform) feedDocuments(ctx context.Context, add func(source, digest, signer, trust string, d vex.Document, err error)) {
 	repos := p.vendorRepositories()
@@ -91,8 +112,16 @@ func (p *platform) feedDocuments(ctx context.Context, add func(source, digest, s
 		images = append(images, strings.TrimPrefix(r, dhiRegistry))
 	}
 	for _, f := range p.inputs.feeds {
-		if err := f.wait(ctx); err != nil {
-			add(f.Location(), "", "", report.TrustNamed, vex.Document{}, err) // the user named it, and has to hear of it
+		if f.docker != nil && (len(repos) == 0 || len(p.report.Vulnerabilities) == 0) {
+			continue // it could decide nothing
+		}
+		switch err := f.wait(ctx); {
+		case err != nil && f.docker != nil:
+			p.saw(report.StageVEX, report.Unread, fmt.Sprintf("whether Docker has a newer statement about %s is not known, because its repository could not be read: %v; let it be reached from here, or give vex-feed a checkout or none",
+				strings.Join(repos, ", "), err))
+			continue
+		case err != nil:
+			add(f.location, "", "", report.TrustNamed, vex.Document{}, err) // the user named it, and has to hear of it
 			continue
 		}
 		if len(repos) == 0 {

@@ -26,6 +26,7 @@ type inputs struct {
 	table      trust.Table
 	stores     []attest.Store // on disk, beside the registry's
 	vex        []vexFile
+	docker     *dockerRepository // nil when auto is asked for nowhere
 	feeds      []*lazyFeed
 	accept     []vex.AcceptRule
 	advisories *lazyAdvisories
@@ -83,6 +84,9 @@ func (r *run) readInputs() (*inputs, error) {
 			errs = append(errs, err)
 		}
 		in.vex = append(in.vex, files...)
+	}
+	if isAuto(r.cfg.Advisories) || isAuto(r.cfg.VEXFeeds) {
+		in.docker = r.docker(in)
 	}
 	if in.feeds, err = r.openFeeds(in); err != nil {
 		errs = append(errs, err)

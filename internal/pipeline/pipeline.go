@@ -73,6 +73,9 @@ type Deps struct {
 	// Registry has what the configuration does not name of the registry client, such as how
 	// long a silent server is waited for.
 	Registry registry.Options
+	// Advisories is the URL of the repository that the value auto of advisories and vex-feed
+	// stands for; "" means [DockerAdvisories], and none that auto asks nobody.
+	Advisories string
 	// Logger gets debug records; nil discards them.
 	Logger *slog.Logger
 	// Progress is called when a stage begins or ends and while layers come down, from
@@ -170,10 +173,15 @@ func (r *run) all(ctx context.Context) (*Result, error) {
 	if err := errors.Join(err, r.lint(ctx)); err != nil {
 		return r.failed(nil, err)
 	}
+	defer inputs.docker.close()
 	for _, f := range inputs.feeds {
-		f.pin(ctx)
+		if f.docker == nil {
+			f.start(ctx)
+		}
 	}
-	inputs.advisories.start(ctx, r, inputs)
+	if !inputs.advisories.auto() {
+		inputs.advisories.start(ctx, r, inputs)
+	}
 	if strings.HasPrefix(r.cfg.Image, documentPrefix) {
 		return r.document(ctx, inputs)
 	}
@@ -182,6 +190,9 @@ func (r *run) all(ctx context.Context) (*Result, error) {
 		return r.failed(nil, err)
 	}
 	defer func() { _ = img.Close() }()
+	if isDHI(img) {
+		inputs.advisories.start(ctx, r, inputs) // it is likely to have packages of Docker's
+	}
 
 	result := &Result{}
 	var reports []*report.Report

@@ -9,6 +9,7 @@ import (
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/hex"
+	"encoding/json"
 	"encoding/pem"
 	"fmt"
 )
@@ -82,4 +83,22 @@ func (k *Key) Sign(payload []byte) (string, error) {
 		return "", fmt.Errorf("sign: %w", err)
 	}
 	return base64.StdEncoding.EncodeToString(sig), nil
+}
+
+// Bundle signs data as the files of a feed are signed: a Sigstore bundle to lie beside
+// them, without a log entry.
+func (k *Key) Bundle(data []byte) ([]byte, error) {
+	signature, err := k.Sign(data)
+	if err != nil {
+		return nil, err
+	}
+	sum := sha256.Sum256(data)
+	return json.Marshal(map[string]any{
+		"mediaType":            "application/vnd.dev.sigstore.bundle.v0.3+json",
+		"verificationMaterial": map[string]any{"publicKey": map[string]any{"hint": ""}},
+		"messageSignature": map[string]any{
+			"messageDigest": map[string]any{"algorithm": "SHA2_256", "digest": base64.StdEncoding.EncodeToString(sum[:])},
+			"signature":     signature,
+		},
+	})
 }
