@@ -308,3 +308,31 @@ func nest(dir fstest.MapFS, raw string) string {
 	dir["blobs/sha256/"+d.Hex] = &fstest.MapFile{Data: []byte(raw)}
 	return fmt.Sprintf(`{"mediaType":"application/vnd.oci.image.index.v1+json","digest":"%s","size":%d}`, d, len(raw))
 }
+
+// What a tag names is read whatever it says of itself: who asks for the tag knows what it
+// is for. A signature of another tool on an attestation is none of ours.
+func TestLeftAloneOnlyInLists(t *testing.T) {
+	s, store, img := newSigner(t, "test"), newStore(repoName), imageDigest("a")
+	p := signedPayload{payload: statementBytes(t, vexType, img), hint: s.key.Hint()}
+	p.sigs = [][]byte{s.sign(t, pae(p.payload))}
+	store.tags[tagOf(img, ".att")] = store.push(t, map[string]any{
+		"schemaVersion": 2, "mediaType": ociType, "config": store.blob("application/vnd.example.config", []byte("{}"), nil),
+		"layers": []any{store.blob(mediaEnvelope, p.envelope(t), nil)},
+	}).String()
+	opt := Options{Keys: []trust.Key{s.key}}
+	if a := only(t, mustVerify(t, Subject{Digest: img}, opt, store)); a.State != report.Verified {
+		t.Errorf("by tag: %s: %s", a.State, a.Reason)
+	}
+	store = newStore(repoName)
+	c := newChain(store, s, img, vexType, map[string]any{})
+	c.unsigned = true
+	att := c.push(t)
+	store.push(t, map[string]any{
+		"schemaVersion": 2, "mediaType": ociType, "artifactType": "application/vnd.cncf.notary.signature",
+		"config": store.blob("application/vnd.oci.empty.v1+json", []byte("{}"), nil), "layers": []any{store.blob("application/jose+json", []byte("x"), nil)},
+		"subject": map[string]any{"mediaType": ociType, "digest": att.String(), "size": 1},
+	})
+	if a := only(t, mustVerify(t, Subject{Digest: img}, opt, store)); a.State != report.Unverified || a.Reason != "nobody signed it" {
+		t.Errorf("signed by another tool: %s: %s", a.State, a.Reason)
+	}
+}

@@ -108,8 +108,10 @@ func TestScans(t *testing.T) {
 		{"fips_last_day", fips, `[{"name":"m","status":"active","sunsetDate":"2026-11-23"}]`, "HIG-ATT-035", report.CheckPassed, ""},
 		{"fips_past", fips, `[{"name":"m","status":"active","sunsetDate":"2026-11-22"}]`, "HIG-ATT-035", report.CheckFailed, "past its sunset date 2026-11-22"},
 		{"fips_in_process", fips, `[{"name":"m","status":"in process"}]`, "HIG-ATT-035", report.CheckFailed, `"in process", not active`},
+		{"fips_empty", fips, `[]`, "HIG-ATT-035", report.CheckUndecided, "no module"},
 		{"fips_bad_date", fips, `[{"name":"m","status":"active","sunsetDate":"soon"}]`, "HIG-ATT-035", report.CheckUndecided, "cannot be read"},
 		{"source", source, `{"source":{"name":"dhi/python","digest":"sha256:ab"}}`, "HIG-ATT-036", report.CheckPassed, "dhi/python@sha256:ab"},
+		{"source_without_name", source, `{"source":{"digest":"sha256:ab"}}`, "HIG-ATT-036", report.CheckUndecided, "no source"},
 		{"source_without_digest", source, `{"source":{"name":"dhi/python"}}`, "HIG-ATT-036", report.CheckUndecided, "no source"},
 		{"health_decides_nothing", health, `{"score":"A"}`, "HIG-ATT-037", report.CheckUndecided, "no rule"},
 	} {
@@ -138,7 +140,39 @@ func TestScans(t *testing.T) {
 	}
 }
 
+// rows is how many checks there are when nothing is offered: one for each family of scans.
+const rows = 7
+
 func TestAbsentIsNeverAPass(t *testing.T) {
+	for name, opt := range map[string]claims.Options{
+		"nothing":    {},
+		"builder":    {Provenance: claims.ProvenancePolicy{BuilderID: "https://builder.example/**"}},
+		"build_type": {Provenance: claims.ProvenancePolicy{BuildType: "x"}},
+		"source":     {Provenance: claims.ProvenancePolicy{SourceURI: "x"}},
+		"ref":        {Provenance: claims.ProvenancePolicy{SourceRef: "x"}},
+		"level":      {Provenance: claims.ProvenancePolicy{Level: 1}},
+		"summary":    {VSA: &claims.VSAPolicy{}},
+	} {
+		var failed []string
+		checks := claims.Evaluate(nil, opt)
+		for _, c := range checks {
+			if c.State != report.CheckNotApplicable {
+				failed = append(failed, c.ID+" "+c.State)
+			}
+		}
+		want := map[string]string{"nothing": "", "summary": "HIG-ATT-020 failed"}
+		text, ok := want[name]
+		if !ok {
+			text = "HIG-ATT-010 failed"
+		}
+		n := rows
+		if text != "" {
+			n++
+		}
+		if strings.Join(failed, ", ") != text || len(checks) != n {
+			t.Errorf("%s: %d checks, not applicable all but %q; want %d, %q", name, len(checks), failed, n, text)
+		}
+	}
 	for _, c := range claims.Evaluate([]attest.Verified{{}}, claims.Options{Require: []string{attest.FamilySecrets}, VSA: &claims.VSAPolicy{}, Provenance: claims.ProvenancePolicy{Level: 1}}) {
 		want := report.CheckNotApplicable
 		if c.Location == attest.FamilySecrets || c.Location == attest.FamilyVSA || c.Location == attest.FamilyProvenance {
@@ -212,6 +246,10 @@ func TestCheckProvenance(t *testing.T) {
 		{"build_type", claims.ProvenancePolicy{BuildType: "https://github.com/slsa-framework/slsa-github-generator/*"}, "HIG-ATT-014", report.CheckPassed, ""},
 		{"level_of_an_unknown_builder", claims.ProvenancePolicy{Level: 1}, "HIG-ATT-015", report.CheckFailed, "the trust table does not name the builder"},
 		{"level_of_another_signer", claims.ProvenancePolicy{Level: 3, Builders: trust.BuiltinBuilders()}, "HIG-ATT-015", report.CheckFailed, "but key test"},
+		{"level_of_another_builder", claims.ProvenancePolicy{Level: 2, Builders: []trust.Builder{{ID: "https://builder.example/**", Level: 3}}}, "HIG-ATT-015", report.CheckFailed, "does not name the builder"},
+		{"source_that_is_none", claims.ProvenancePolicy{SourceURI: "%zz"}, "HIG-ATT-012", report.CheckFailed, "want %zz"},
+		{"source_with_a_user", claims.ProvenancePolicy{SourceURI: "https://me@github.com/acme/app"}, "HIG-ATT-012", report.CheckFailed, ""},
+		{"source_with_a_query", claims.ProvenancePolicy{SourceURI: "https://github.com/acme/app?x"}, "HIG-ATT-012", report.CheckFailed, ""},
 		{"level_any_signer", claims.ProvenancePolicy{Level: 2, Builders: []trust.Builder{{ID: "https://github.com/slsa-framework/**", Level: 2}}}, "HIG-ATT-015", report.CheckPassed, "level 2"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -220,6 +258,19 @@ func TestCheckProvenance(t *testing.T) {
 				t.Errorf("%+v; want %s %s %q", got, tt.id, tt.state, tt.reason)
 			}
 		})
+	}
+}
+
+// TestOneGoodProvenanceIsEnough: a second one that does not satisfy the policy takes
+// nothing from the first.
+func TestOneGoodProvenanceIsEnough(t *testing.T) {
+	list := verified(t, map[string]string{"https://slsa.dev/provenance/v0.2": generatorV02, "https://slsa.dev/provenance/v1": githubV1})
+	for builder, want := range map[string]string{"https://github.com/acme/**": report.CheckPassed, "https://github.com/slsa-framework/**": report.CheckPassed, "https://builder.example/**": report.CheckFailed} {
+		for _, c := range claims.Evaluate(list, claims.Options{Provenance: claims.ProvenancePolicy{BuilderID: builder}}) {
+			if c.ID == "HIG-ATT-011" && c.State != want {
+				t.Errorf("builder %s: %s, %s; want %s", builder, c.State, c.Reason, want)
+			}
+		}
 	}
 }
 
@@ -259,6 +310,9 @@ func TestCheckVSA(t *testing.T) {
 		{"verifier", good, claims.VSAPolicy{Verifier: "https://example.org/*"}, "HIG-ATT-022"},
 		{"resource", good, claims.VSAPolicy{Resource: "pkg:docker/dhi/node"}, "HIG-ATT-023"},
 		{"level", good, claims.VSAPolicy{Levels: []string{"SLSA_BUILD_LEVEL_4"}}, "HIG-ATT-024"},
+		{"same_level", good, claims.VSAPolicy{Levels: []string{"SLSA_BUILD_LEVEL_3"}}, ""},
+		{"level_without_a_number", strings.Replace(good, "LEVEL_3", "LEVEL_HIGH", 1), claims.VSAPolicy{Levels: []string{"SLSA_BUILD_LEVEL_HIGH"}}, ""},
+		{"number_for_a_word", good, claims.VSAPolicy{Levels: []string{"SLSA_BUILD_LEVEL_HIGH"}}, "HIG-ATT-024"},
 		{"other_track", good, claims.VSAPolicy{Levels: []string{"SLSA_SOURCE_LEVEL_1"}}, "HIG-ATT-024"},
 		{"old", good, claims.VSAPolicy{MaxAge: time.Hour, Now: now}, "HIG-ATT-025"},
 		{"from_the_future", good, claims.VSAPolicy{MaxAge: time.Hour, Now: now.AddDate(-1, 0, 0)}, "HIG-ATT-025"},
