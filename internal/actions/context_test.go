@@ -4,6 +4,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -47,6 +48,7 @@ func TestForks(t *testing.T) {
 		{"dependabot", "push", "dependabot[bot]", ``, false, true, false},
 		{"event_is_not_json", "pull_request", "a", `{`, true, true, true},
 		{"event_of_another_form", "pull_request", "a", `{"pull_request":[]}`, true, true, true},
+		{"event_over_the_limit", "pull_request", "a", `{"pull_request":{"head":{"repo":{"full_name":"octo/app"}}}}` + strings.Repeat(" ", 25<<20), true, true, true},
 		{"no_event_file", "pull_request", "a", "absent", true, true, true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

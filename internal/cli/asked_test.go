@@ -1,6 +1,11 @@
 package cli_test
 
 import (
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -77,4 +82,72 @@ func TestAskedForAndNotLookedAt(t *testing.T) {
 			t.Errorf("exit %d\n%s%s", code, stdout, stderr)
 		}
 	})
+}
+
+// The engine that pulls the image for run-check is handed the login of the gate, and asked
+// for the very manifest that is judged.
+func TestRunCheckHandsOnTheLogin(t *testing.T) {
+	type pull struct {
+		image string
+		login struct{ Username, Password string }
+	}
+	for _, command := range []string{"verify", "run-check"} {
+		t.Run(command, func(t *testing.T) {
+			w := newWorld(t, testkit.RegistryOptions{})
+			ref, b := w.push(w.image())
+			var pulls []pull
+			engine := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, req *http.Request) {
+				switch {
+				case strings.HasSuffix(req.URL.Path, "/version"):
+					fmt.Fprint(rw, `{"Version": "29.0.0", "Arch": "amd64"}`)
+				case strings.HasSuffix(req.URL.Path, "/images/create"):
+					p := pull{image: req.URL.Query().Get("fromImage")}
+					data, err := base64.URLEncoding.DecodeString(req.Header.Get("X-Registry-Auth"))
+					if err != nil || json.Unmarshal(data, &p.login) != nil {
+						t.Errorf("the engine's login is %q, %v", data, err)
+					}
+					pulls = append(pulls, p)
+					rw.WriteHeader(http.StatusInternalServerError)
+				default:
+					rw.WriteHeader(http.StatusNotFound)
+				}
+			}))
+			defer engine.Close()
+			w.env["DOCKER_HOST"] = "tcp://" + strings.TrimPrefix(engine.URL, "http://")
+			image := ref
+			if command == "verify" {
+				image = w.registry.Host() + "/dhi/app@" + b.Platform("linux/amd64").Manifest.Digest().String()
+				code, r, text := w.verify(ref, "--run-check")
+				must(t, code, r, text, fault.OK, report.Warn)
+			} else if code, _, stderr := w.call("run-check", ref); code != fault.Unavailable {
+				t.Errorf("exit %d, want 3\n%s", code, stderr)
+			}
+			if len(pulls) != 1 || pulls[0].image != image || pulls[0].login.Username != login || pulls[0].login.Password != password {
+				t.Errorf("the engine was asked for %+v, want %s and the login of the gate", pulls, image)
+			}
+		})
+	}
+}
+
+// A bill of the base that cannot be read is a mistake in the call, and no base.
+func TestBaseSBOMThatIsNone(t *testing.T) {
+	w := newWorld(t, testkit.RegistryOptions{})
+	ref, _ := w.push(w.image())
+	code, r, text := w.verify(ref)
+	must(t, code, r, text, fault.OK, report.Pass)
+	good := w.file("sbom.spdx.json")
+	own := write(t, w.path("own.json"), good)
+	for name, data := range map[string]string{"gone.json": "", "empty.json": " ", "page.json": htmlPage, "cut.json": good[:len(good)/2], "other.json": `{"a": 1}`} {
+		base := w.path(name)
+		if data != "" {
+			write(t, base, data)
+		}
+		for _, image := range []string{ref, "sbom:" + own} {
+			code, r, text := w.verify(image, "--base-sbom", base)
+			must(t, code, r, text, fault.Usage, report.Error)
+			if !strings.Contains(text, name) || !strings.Contains(text, "hint: ") {
+				t.Errorf("%s of %s is not told\n%s", name, image, text)
+			}
+		}
+	}
 }
