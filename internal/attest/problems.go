@@ -29,7 +29,7 @@ func (r *verification) probeFiles() {
 		}
 		unread, others := f.flaws()
 		for n, one := range unread {
-			p := report.Probe{Store: s.Name(), Asked: one.what, State: report.ProbeFailed, Reason: one.reason, Platform: r.subject.Platform}
+			p := report.Probe{Store: s.Name(), Asked: one.what, State: report.ProbeFailed, Reason: one.reason, Partial: true, Platform: r.subject.Platform}
 			rest := len(unread) - maxFlaws
 			if n == maxFlaws && rest > 1 {
 				p.Asked, p.Reason = "further files", fmt.Sprintf("%d more could not be read", rest)

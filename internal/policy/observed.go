@@ -61,6 +61,9 @@ func rowOf(t map[cell]row, stage string, kind report.Kind) row {
 type seen struct {
 	report.Observation
 	whole bool
+	// unanswered is a question that a store did not answer: nothing shows that there is
+	// something that was not read.
+	unanswered bool
 }
 
 // kindOf tells the state of a stage as a kind of observation. A stage that nobody asked
@@ -85,24 +88,24 @@ func kindOf(s report.State) report.Kind {
 func everything(r *report.Report) []seen {
 	var out []seen
 	for _, s := range r.Stages {
-		out = append(out, seen{report.Observation{Stage: s.Name, Kind: kindOf(s.State), Message: s.Reason}, true})
+		out = append(out, seen{Observation: report.Observation{Stage: s.Name, Kind: kindOf(s.State), Message: s.Reason}, whole: true})
 	}
 	for _, o := range r.Observations {
-		out = append(out, seen{o, false})
+		out = append(out, seen{Observation: o})
 	}
-	unread := func(family, message string) {
-		out = append(out, seen{report.Observation{Stage: report.StageAttest, Kind: report.Unread, Family: family, Message: message}, false})
+	unread := func(family, message string, unanswered bool) {
+		out = append(out, seen{Observation: report.Observation{Stage: report.StageAttest, Kind: report.Unread, Family: family, Message: message}, unanswered: unanswered})
 	}
 	if stage(r, report.StageAttest).State != report.Failed { // else its reason names the stores
 		for _, p := range r.Discovery {
 			if p.State == report.ProbeFailed {
-				unread("", p.Store+": "+p.Reason)
+				unread("", p.Store+": "+p.Reason, !p.Partial)
 			}
 		}
 	}
 	for _, a := range r.Attestations {
 		if a.State == report.Unreadable {
-			unread(a.Family, fmt.Sprintf("the %s attestation %s was listed and could not be read: %s", a.Family, a.Digest, a.Reason))
+			unread(a.Family, fmt.Sprintf("the %s attestation %s was listed and could not be read: %s", a.Family, a.Digest, a.Reason), false)
 		}
 	}
 	return out
@@ -116,11 +119,11 @@ func observed(r *report.Report, p Policy, _ time.Time) []report.Rule {
 		result report.Result
 		whole  bool
 	}
-	rows, families := table(), deciding(r, p)
+	by := bench{table(), p, deciding(r, p), suppresses(r), stage(r, report.StageSBOM).State == report.Missing}
 	counts, messages := map[group]int{}, map[group][]string{}
 	var order []group
 	for _, s := range everything(r) {
-		result := judge(rows, s, r, p, families)
+		result := by.judge(s)
 		if result == report.Pass {
 			continue
 		}
@@ -141,20 +144,30 @@ func observed(r *report.Report, p Policy, _ time.Time) []report.Rule {
 	return out
 }
 
+// bench is what things that were seen are judged by.
+type bench struct {
+	rows     map[cell]row
+	policy   Policy
+	families []string // on which the verdict rests
+	// suppressed is set where a statement suppressed a finding, empty where the list of
+	// packages is.
+	suppressed, empty bool
+}
+
 // judge finds the result for one thing that was seen.
-func judge(rows map[cell]row, s seen, r *report.Report, p Policy, families []string) report.Result {
+func (b bench) judge(s seen) report.Result {
 	nothing := s.whole && s.Kind == report.FoundNone
 	switch {
-	case nothing && s.Stage == report.StageSBOM && p.AllowEmptySBOM:
+	case nothing && s.Stage == report.StageSBOM && b.policy.AllowEmptySBOM:
 		return report.Pass
-	case nothing && s.Stage == report.StageVuln && stage(r, report.StageSBOM).State == report.Missing:
+	case nothing && s.Stage == report.StageVuln && b.empty:
 		return report.Pass // the list of packages is empty, which is told there
-	case !s.whole && s.Kind == report.Unread && s.Stage == report.StageSBOM && p.FailOnUnread:
+	case !s.whole && s.Kind == report.Unread && s.Stage == report.StageSBOM && b.policy.FailOnUnread:
 		return report.Fail
 	}
-	row := rowOf(rows, s.Stage, s.Kind)
+	row := rowOf(b.rows, s.Stage, s.Kind)
 	switch {
-	case decides(s, p, families):
+	case b.restsOn(s):
 		return row.deciding
 	case s.whole:
 		return row.whole
@@ -163,15 +176,21 @@ func judge(rows map[cell]row, s seen, r *report.Report, p Policy, families []str
 	}
 }
 
-// decides reports whether the verdict rests on what was seen, or was not.
-func decides(s seen, p Policy, families []string) bool {
+// restsOn reports whether the verdict rests on what was seen, or was not. What is listed
+// and was not read may speak against what was read of its family. A store that did not
+// answer may have a statement that takes a suppression back; a requirement that is met
+// elsewhere does not rest on it, and one that is not met is told by [required].
+func (b bench) restsOn(s seen) bool {
 	switch s.Stage {
 	case report.StageAttest:
-		return mayBe(s.Family, families)
+		if s.unanswered {
+			return b.suppressed
+		}
+		return mayBe(s.Family, b.families)
 	case report.StageVuln:
-		return s.whole && (p.FailOnSeverity != "" || p.NeedFindings)
+		return s.whole && (b.policy.FailOnSeverity != "" || b.policy.NeedFindings)
 	case report.StageHarden, report.StageRun:
-		return s.whole && p.FailOnCheck != ""
+		return s.whole && b.policy.FailOnCheck != ""
 	default:
 		return false
 	}
@@ -181,12 +200,15 @@ func decides(s seen, p Policy, families []string) bool {
 // are required, and vex where a statement suppressed a finding.
 func deciding(r *report.Report, p Policy) []string {
 	out := slices.Clone(p.Require)
-	if !slices.Contains(out, familyVEX) && slices.ContainsFunc(r.Vulnerabilities, func(v report.Vulnerability) bool {
-		return v.Decision.Status == report.Suppressed
-	}) {
+	if !slices.Contains(out, familyVEX) && suppresses(r) {
 		out = append(out, familyVEX)
 	}
 	return out
+}
+
+// suppresses reports whether a statement suppressed a finding.
+func suppresses(r *report.Report) bool {
+	return slices.ContainsFunc(r.Vulnerabilities, func(v report.Vulnerability) bool { return v.Decision.Status == report.Suppressed })
 }
 
 const familyVEX = "vex"

@@ -158,7 +158,10 @@ func TestEvaluate(t *testing.T) {
 		}), vex, report.Error, "s: 401"},
 		{"verified_though_one_store_failed", looked(attested("vex", report.Verified), func(r *report.Report) {
 			r.Discovery = []report.Probe{{Store: "s", State: report.ProbeFailed, Reason: "401"}}
-		}), vex, report.Error, "s: 401"},
+		}), vex, report.Warn, "s: 401"},
+		{"verified_though_a_list_was_cut", looked(attested("vex", report.Verified), func(r *report.Report) {
+			r.Discovery = []report.Probe{{Store: "s", State: report.ProbeFailed, Partial: true, Reason: "the first 1000"}}
+		}), vex, report.Error, "s: the first 1000"},
 		{"one_store_failed_and_nothing_rests_on_it", looked(attested("tests", report.Verified), func(r *report.Report) {
 			r.Discovery = []report.Probe{{Store: "s", State: report.ProbeFailed, Reason: "401"}}
 		}), policy.Policy{}, report.Warn, "s: 401"},

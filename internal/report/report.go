@@ -226,9 +226,12 @@ type Probe struct {
 	Asked string `json:"asked"`
 	// State is found, none, unsupported or failed. "none" means the store answered
 	// and had nothing; "failed" means that it could not be asked.
-	State    string `json:"state"`
-	Found    int    `json:"found"`
-	Reason   string `json:"reason,omitempty"`
+	State  string `json:"state"`
+	Found  int    `json:"found"`
+	Reason string `json:"reason,omitempty"`
+	// Partial is set where the store answered a question that failed, and what it lists was
+	// not read to its end: something is there.
+	Partial  bool   `json:"partial,omitempty"`
 	Platform string `json:"platform,omitempty"`
 }
 
