@@ -75,8 +75,7 @@ func TestHostileRegistryErrors(t *testing.T) {
 		{"layer_403", testkit.Asks(testkit.KindBlob, amd.Layers[0].Digest().String()), refuses(403, nil), fault.Unavailable, true},
 		{"referrers_403", testkit.Asks(testkit.KindReferrers, ""), refuses(403, nil), fault.Unavailable, true},
 		{"referrers_403_of_the_index", testkit.Asks(testkit.KindReferrers, b.Root.Digest().String()), refuses(403, nil), fault.Unavailable, true},
-		// Taken for a registry without the API: it was looked, and there is none.
-		{"referrers_no_json", testkit.Asks(testkit.KindReferrers, ""), testkit.Body("application/vnd.oci.image.index.v1+json", []byte(poison)), fault.Policy, false},
+		{"referrers_no_json", testkit.Asks(testkit.KindReferrers, ""), testkit.Body("application/vnd.oci.image.index.v1+json", []byte(poison)), fault.Unavailable, false},
 		{"tags", testkit.Asks(testkit.KindTags, ""), testkit.Body("application/json", []byte(`{"tags":["\u001b[31m","::error::x","1.0\n::error::y","ok"]}`)), fault.Unavailable, false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -30,6 +30,7 @@ type blobStream struct {
 	resumes int
 	stuck   int  // resumes in a row without a byte
 	whole   bool // the server does not give parts
+	short   bool // an answer was shorter than the blob by its own word
 }
 
 func (s *blobStream) Read(p []byte) (int, error) {
@@ -96,8 +97,12 @@ func (s *blobStream) request() error {
 	switch {
 	case resp.StatusCode == http.StatusOK:
 		skip = s.offset
-		if resp.ContentLength > s.d.Size { // a shorter one is resumed
+		if resp.ContentLength >= 0 && resp.ContentLength != s.d.Size {
 			err = &DigestError{What: "blob", Want: s.d.Digest, Got: fmt.Sprintf("an answer of %d bytes for its %d", resp.ContentLength, s.d.Size)}
+		}
+		if short := resp.ContentLength >= 0 && resp.ContentLength < s.d.Size; short && !s.short {
+			s.short = true // it may have been cut on its way to whoever answers: once more
+			err = &transportError{method: http.MethodGet, url: bareURL(s.url), err: err, secrets: s.r.secrets}
 		}
 	case resp.StatusCode == http.StatusPartialContent && s.offset > 0:
 		if start := fmt.Sprintf("bytes %d-", s.offset); !strings.HasPrefix(resp.Header.Get("Content-Range"), start) {
