@@ -151,7 +151,7 @@ func TestVEXReading(t *testing.T) {
 		{"unsigned_does_not_suppress", []testkit.Attestation{with(documentOf(nil, statementOf("not_affected", on(now))), testkit.Unsigned())}, nil, nil, fault.Policy, report.Fail, "unsigned"},
 		{"a_strangers_junk_is_no_matter", append(attached(documentOf(nil, clears)), with(json.RawMessage(`{"x":1}`), testkit.Unsigned())), nil, nil, fault.OK, report.Pass, ""},
 		{"newer_and_verified_decides", attached(documentOf(nil, clears), newer), nil, nil, fault.Policy, report.Fail, "superseded on"},
-		{"option_that_is_none", attached(documentOf(nil, clears)), nil, []string{"--vex-unverified-objection", "maybe"}, fault.Usage, "", "warn, fail, ignore"},
+		{"option_that_is_none", attached(documentOf(nil, clears)), nil, []string{"--vex-unverified-objection", "maybe"}, fault.Usage, report.Error, "warn, fail, ignore"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			w := newWorld(t, testkit.RegistryOptions{})
@@ -177,9 +177,9 @@ func TestVEXReading(t *testing.T) {
 	}
 }
 
-// TestStrangersVEXIsBounded: what may not suppress is read to object within bounds, and
+// TestExplainingIsBounded: what may not suppress is read to object within bounds, and
 // what is over them is told, warns, and stops nothing.
-func TestStrangersVEXIsBounded(t *testing.T) {
+func TestExplainingIsBounded(t *testing.T) {
 	for _, tt := range []struct {
 		name  string
 		junk  int // unsigned documents beside the verified one

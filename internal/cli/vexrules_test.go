@@ -59,7 +59,7 @@ func TestVEXRules(t *testing.T) {
 		{"refused_by_severity", nil, []string{"--vex-accept", "max=medium"}, fault.Policy, report.Fail, "vex-accept rule 1"},
 		{"refused_by_signer", nil, []string{"--vex-accept", "signer=nobody*", "--vex-accept", "deny"}, fault.Policy, report.Fail, "vex-accept rule 2 denies"},
 		{"malformed_rule", nil, []string{"--vex-accept", "max=enormous"}, fault.Usage, report.Error, "no severity"},
-		{"unversioned_unknown", nil, []string{"--vex-unversioned", "sometimes"}, fault.Usage, "", "strict, own-image, any"},
+		{"unversioned_unknown", nil, []string{"--vex-unversioned", "sometimes"}, fault.Usage, report.Error, "strict, own-image, any"},
 		{"limits_kept", nil, []string{"--vex-limits", "over-broad=0,unsigned=0,stale=0,contradictory=0,critical-without-statement=0"}, fault.OK, report.Pass, ""},
 		{"stale", old, []string{"--vex-max-age", "180d", "--vex-limits", "stale=0"}, fault.Policy, report.Fail, "older than vex-max-age: 1"},
 		{"stale_without_an_age", old, []string{"--vex-limits", "stale=0"}, fault.OK, report.Pass, ""},

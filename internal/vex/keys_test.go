@@ -8,9 +8,9 @@ import (
 	"github.com/imagegate/imagegate/internal/report"
 )
 
-// TestKeysThatReadersDoNotAgreeOn: a statement with a key twice or in another case may
+// TestAmbiguousKeys: a statement with a key twice or in another case may
 // warn, and may not suppress, in each of the formats.
-func TestKeysThatReadersDoNotAgreeOn(t *testing.T) {
+func TestAmbiguousKeys(t *testing.T) {
 	open := func(body string) string {
 		return `{"@context":"https://openvex.dev/ns/v0.2.0","@id":"x","author":"A","version":1,"timestamp":"2025-09-30T00:00:00Z","statements":[{` + body + `}]}`
 	}

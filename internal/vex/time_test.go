@@ -26,9 +26,9 @@ type signedBy struct {
 
 func (s signedBy) Signer() string { return s.signer }
 
-// TestDatesThatAreNone: later than tomorrow is no date, and without a date a statement is
+// TestDates: later than tomorrow is no date, and without a date a statement is
 // the oldest when it would clear, and stale.
-func TestDatesThatAreNone(t *testing.T) {
+func TestDates(t *testing.T) {
 	now := time.Date(2025, 11, 1, 12, 0, 0, 0, time.UTC)
 	const tomorrow, later, ages = "2025-11-02T11:59:59Z", "2025-11-02T12:00:01Z", "2099-01-01T00:00:00Z"
 	for _, tt := range []struct {
