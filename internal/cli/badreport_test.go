@@ -123,18 +123,50 @@ func TestInterrupted(t *testing.T) {
 	complains(t, errs.String(), "pull", "")
 }
 
-// A run that saw no vulnerabilities must not close the alerts of earlier ones: code
-// scanning takes a list without results for that.
+// A run that saw no vulnerabilities, or not all packages, must not close the alerts of
+// earlier ones: code scanning takes a list without results for that.
 func TestNothingDecidedUploadsNoSARIF(t *testing.T) {
-	w := newWorld(t, testkit.RegistryOptions{})
-	ref, _ := w.push(w.image())
-	for _, tt := range []struct{ name, age, want string }{{"decided", "2d", "true"}, {"not_decided", "1h", "false"}} {
-		runner, in := w.runner(), w.inputs(ref)
-		in["upload-sarif"], in["db-max-age"], in["fail-on-severity"] = "true", tt.age, "none"
-		_, log := w.step(runner, in)
-		if got := output(t, runner, "upload-sarif"); got != tt.want || strings.Contains(log, "is not uploaded") != (tt.want == "false") {
-			t.Errorf("%s: output upload-sarif is %q\n%s", tt.name, got, log)
-		}
+	for _, tt := range []struct {
+		name    string
+		inputs  map[string]string
+		status  string // replaces what the image has of dpkg
+		code    fault.Code
+		want    string
+		verdict string
+	}{
+		{"decided", nil, "", fault.OK, "true", "pass"},
+		{"found_and_failed", map[string]string{"fail-on-severity": "medium"}, "", fault.Policy, "true", "fail"},
+		{"database_too_old", map[string]string{"db-max-age": "1h"}, "", fault.OK, "false", "warn"},
+		{"packages_not_read_to_their_end", nil, " not a field\nPackage: libc6\nVersion: 1\nStatus: install ok installed\n\n", fault.Unavailable, "false", "error"},
+		{"one_of_two_platforms_could_not_be_read", map[string]string{"platforms": "all"}, "", fault.Unavailable, "false", "error"},
+		{"outcome_could_not_be_written", map[string]string{"sarif-file": "key.pem/x.sarif"}, "", fault.Internal, "false", "error"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			w := newWorld(t, testkit.RegistryOptions{})
+			t.Chdir(w.dir)
+			img := w.image()
+			for i := range img.Platforms {
+				if tt.status != "" {
+					img.Platforms[i].Layers[0].Files[1].Content = []byte(tt.status)
+				}
+			}
+			ref, b := w.push(img)
+			if tt.inputs["platforms"] != "" {
+				w.registry.Inject(testkit.Asks(testkit.KindManifest, b.Platform("linux/arm64").Manifest.Digest().String()), testkit.Status(404, nil), 0)
+			}
+			runner, in := w.runner(), w.inputs(ref)
+			in["upload-sarif"], in["fail-on-severity"] = "true", "none"
+			for name, value := range tt.inputs {
+				in[name] = value
+			}
+			code, log := w.step(runner, in)
+			if code != tt.code || output(t, runner, "verdict") != tt.verdict {
+				t.Errorf("exit %d, want %d; verdict %q, want %q\n%s", code, tt.code, output(t, runner, "verdict"), tt.verdict, log)
+			}
+			if got := output(t, runner, "upload-sarif"); got != tt.want || strings.Contains(log, "is not uploaded") != (tt.want == "false") {
+				t.Errorf("output upload-sarif is %q\n%s", got, log)
+			}
+		})
 	}
 }
 

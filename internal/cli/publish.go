@@ -49,16 +49,28 @@ func (a *app) publish(result *pipeline.Result, code fault.Code) (written bool, e
 	return slices.Contains(res.Files, report.FileReport), errors.Join(append(errs, err)...)
 }
 
-// decided says that vulnerabilities were looked for on every platform, or that the
-// policy accepts an image without packages, and that the run came to its end.
+// decided says that the packages were listed to their end and vulnerabilities looked for
+// on every platform, or that the policy accepts an image without packages, and that the
+// run came to its end.
 func decided(r *report.Report) bool {
 	if slices.ContainsFunc(r.Verdict.Rules, func(rule report.Rule) bool { return rule.Name == report.RuleRun }) {
 		return false
 	}
-	stages := slices.DeleteFunc(slices.Clone(r.Stages), func(s report.Stage) bool { return s.Name != report.StageVuln })
-	return len(stages) > 0 && !slices.ContainsFunc(stages, func(s report.Stage) bool {
-		return s.State != report.Done && (s.State != report.Missing || r.Verdict.Result == report.Error)
-	})
+	looked := false
+	for _, s := range r.Stages {
+		switch s.Name {
+		case report.StageVuln:
+			looked = true
+			if s.State != report.Done && (s.State != report.Missing || r.Verdict.Result == report.Error) {
+				return false
+			}
+		case report.StageResolve, report.StagePull, report.StageSBOM:
+			if s.State == report.Failed {
+				return false
+			}
+		}
+	}
+	return looked
 }
 
 // reportFiles are all files of the report directory.

@@ -13,6 +13,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/imagegate/imagegate/internal/cli"
 	"github.com/imagegate/imagegate/internal/fault"
@@ -234,6 +235,22 @@ func TestInterruptedWhileMatching(t *testing.T) {
 			w.keptAside()
 		})
 	}
+}
+
+// A run whose time was over before everything was looked at decides nothing, whatever the
+// policy asks for.
+func TestOutOfTimeIsNoPass(t *testing.T) {
+	w := newWorld(t, testkit.RegistryOptions{})
+	ref, _ := w.push(w.image())
+	w.passed(ref)
+	w.registry.Inject(testkit.Asks(testkit.KindReferrers, ""), testkit.Delay(time.Hour), 0)
+	code, r, text := w.verify(ref, "--timeout", "3s", "--fail-on-severity", "none")
+	must(t, code, r, text, fault.Unavailable, report.Error)
+	if !strings.Contains(strings.Join(r.Verdict.Reasons, " "), "timeout") {
+		t.Errorf("the reasons are %q", r.Verdict.Reasons)
+	}
+	w.saysError(false)
+	w.keptAside()
 }
 
 // broken is an output that takes nothing, as /dev/full.
