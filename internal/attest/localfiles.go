@@ -24,7 +24,7 @@ func (l *local) addFile(at string) error {
 	case !found:
 		return errors.Join(fmt.Errorf("%s is no Sigstore bundle, DSSE envelope or in-toto statement", at), err)
 	case err != nil:
-		l.flaw("file "+at, at, err)
+		l.flaw(fileFlaw+at, at, err)
 	}
 	return nil
 }
@@ -39,7 +39,7 @@ func (l *local) addFolder(at string) error {
 			if p == at {
 				return err
 			}
-			l.flaw("file "+p, p, err)
+			l.flaw(fileFlaw+p, p, err)
 			return nil
 		}
 		if d.IsDir() {
@@ -71,7 +71,7 @@ func (l *local) addOne(p string, promised bool) error {
 		data, err = readFile(l.fsys, p, l.lim.statement)
 	}
 	if err != nil {
-		l.flaw("file "+p, p, err)
+		l.flaw(fileFlaw+p, p, err)
 		return nil
 	}
 	if l.total += int64(len(data)); l.total > l.lim.total {
@@ -84,7 +84,7 @@ func (l *local) addOne(p string, promised bool) error {
 	}
 	switch found, err := l.add(data); {
 	case err != nil:
-		l.flaw("file "+p, p, err)
+		l.flaw(fileFlaw+p, p, err)
 	case !found:
 		l.others = append(l.others, p)
 	}

@@ -7,8 +7,14 @@ import (
 	"github.com/imagegate/imagegate/internal/report"
 )
 
-// flaw is something in a store that could not be read: a file, an entry of a list.
+// flaw is something in a store that could not be read: a file, which may be anything, or
+// an entry of a list.
 type flaw struct{ what, reason string }
+
+// fileFlaw begins what a flawed file is called.
+const fileFlaw = "file "
+
+func (f flaw) listed() bool { return !strings.HasPrefix(f.what, fileFlaw) }
 
 // flawed is a store that knows what in it could not be read, and what in it is something
 // else than an attestation.
@@ -29,7 +35,7 @@ func (r *verification) probeFiles() {
 		}
 		unread, others := f.flaws()
 		for n, one := range unread {
-			p := report.Probe{Store: s.Name(), Asked: one.what, State: report.ProbeFailed, Reason: one.reason, Partial: true, Platform: r.subject.Platform}
+			p := report.Probe{Store: s.Name(), Asked: one.what, State: report.ProbeFailed, Reason: one.reason, Partial: one.listed(), Platform: r.subject.Platform}
 			rest := len(unread) - maxFlaws
 			if n == maxFlaws && rest > 1 {
 				p.Asked, p.Reason = "further files", fmt.Sprintf("%d more could not be read", rest)
