@@ -134,6 +134,38 @@ func TestAdvisoriesAutoOfAnImage(t *testing.T) {
 	}
 }
 
+// TestAdvisoriesAutoOfAReleaseWithoutRecords: where Docker's repository has no record of a
+// release, that none names a package says nothing, and the distribution's data judge it too.
+func TestAdvisoriesAutoOfAReleaseWithoutRecords(t *testing.T) {
+	const libc6 = "pkg:deb/dhi/libc6@2.36-9%2Bdeb12u7?arch=amd64&distro=dhi-12"
+	of := func(release string) []byte {
+		return osvRecord("DHI-CVE-2026-1111-zlib1g", "Docker Hardened Images:Debian:"+release, "zlib1g", []string{"1"})
+	}
+	for release, want := range map[string][]string{"13": {"CVE-2025-4802"}, "12": nil} {
+		t.Run("records_of_"+release, func(t *testing.T) {
+			w := newWorld(t, testkit.RegistryOptions{})
+			img := w.hardened(spdxOf(libc6))
+			img.Platforms[0].Layers[0].Files[0].Content = []byte("ID=dhi\nID_LIKE=debian\nVERSION_ID=\"12\"\n")
+			ref, _ := w.push(img)
+			record, at := of(release), "osv/dhi/DHI-CVE-2026-1111-zlib1g.json"
+			w.serveVendor(testkit.Git{Made: built, Files: map[string][]byte{at: record, at + ".sig": sigstoreBundle(t, w.key, record)}})
+			_, r, text := w.verify(ref, "--cache=false")
+			if r == nil {
+				t.Fatal(text)
+			}
+			var got []string
+			for _, v := range r.Vulnerabilities {
+				if v.Package.Name == "libc6" {
+					got = append(got, v.ID)
+				}
+			}
+			if !slices.Equal(got, want) {
+				t.Errorf("findings in libc6 %q, want %q: %+v", got, want, r.Observations)
+			}
+		})
+	}
+}
+
 // TestAdvisoriesAutoIsCachedByCommit: when nothing changed, the second run asks for the name
 // of the newest commit and for nothing else. A cache that was changed is not believed.
 func TestAdvisoriesAutoIsCachedByCommit(t *testing.T) {
@@ -250,6 +282,39 @@ func TestVEXFeedAuto(t *testing.T) {
 			}
 			if cleared := finding(t, r, "CVE-2025-4802").Decision.Status == report.Suppressed; cleared != (tt.name == "clears") {
 				t.Errorf("cleared: %v", cleared)
+			}
+		})
+	}
+}
+
+// TestVEXFeedAutoNoticesWhatARegistryHides: a registry that goes on showing the statement that
+// Docker has taken back cannot keep its repository from saying so.
+func TestVEXFeedAutoNoticesWhatARegistryHides(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		at   time.Time // of the repository's statement; the one of the image is of built
+		code fault.Code
+		want report.Result
+	}{
+		{"taken_back", built.Add(time.Hour), fault.Policy, report.Fail},
+		{"older", built.Add(-time.Hour), fault.OK, report.Pass},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			w := newWorld(t, testkit.RegistryOptions{})
+			ref, _ := w.push(w.hardened(testkit.Attestation{PredicateType: testkit.PredicateOpenVEX, Predicate: openVEX("not_affected")},
+				spdxOf("pkg:deb/debian/libc6@2.36-9%2Bdeb12u7?arch=amd64&distro=debian-12&upstream=glibc"), provenance("https://example.invalid/source")))
+			document := openVEX("affected")
+			document["timestamp"] = tt.at.Format(time.RFC3339)
+			data, err := json.Marshal(document)
+			if err != nil {
+				t.Fatal(err)
+			}
+			const at = "vex/base/dhi-base.vex.json"
+			w.serveVendor(testkit.Git{Made: built, Files: map[string][]byte{at: data, at + ".sig": sigstoreBundle(t, w.key, data)}})
+			code, r, text := w.verify(ref, "--cache=false")
+			must(t, code, r, text, tt.code, tt.want)
+			if d := finding(t, r, "CVE-2025-4802").Decision; tt.want == report.Fail && (d.Statement == nil || d.Statement.Status != "affected" || !strings.Contains(d.Source, at)) {
+				t.Errorf("decision is %+v", d)
 			}
 		})
 	}

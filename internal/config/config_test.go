@@ -277,3 +277,44 @@ func TestParseBytes(t *testing.T) {
 		}
 	}
 }
+
+// TestSources: auto is the default, none takes it back, and neither goes with a source.
+func TestSources(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		given []string
+		want  []string // nil with wrong for an error
+		wrong bool
+	}{
+		{"not_given", nil, []string{config.Auto}, false},
+		{"auto", []string{"Auto"}, []string{config.Auto}, false},
+		{"none", []string{"none"}, nil, false},
+		{"named", []string{"a, b", "c"}, []string{"a", "b", "c"}, false},
+		{"folder_of_that_name", []string{"./auto"}, []string{"./auto"}, false},
+		{"auto_and_more", []string{"auto", "a"}, nil, true},
+		{"none_and_more", []string{"a,none"}, nil, true},
+	} {
+		for _, option := range []string{"advisories", "vex-feed"} {
+			t.Run(option+"/"+tt.name, func(t *testing.T) {
+				flags := map[string][]string{}
+				if tt.given != nil {
+					flags[option] = tt.given
+				}
+				c, err := config.Load(config.Sources{Flags: flags, GOARCH: "amd64"})
+				if (err != nil) != tt.wrong {
+					t.Fatalf("err = %v", err)
+				}
+				if err != nil {
+					return
+				}
+				got := c.Advisories
+				if option == "vex-feed" {
+					got = c.VEXFeeds
+				}
+				if !slices.Equal(got, tt.want) {
+					t.Errorf("%q, want %q", got, tt.want)
+				}
+			})
+		}
+	}
+}

@@ -26,7 +26,9 @@ type routed struct {
 	doubted *sbom.SBOM
 	// renamed counts those of rest that are shown to be somebody else's, unshown those of
 	// vendor that nothing shows to be Docker's, twice those that are in rest as well.
-	renamed, unshown, twice int
+	// uncovered are in both too: they are Docker's, and its repository has no record of
+	// their release.
+	renamed, unshown, twice, uncovered int
 }
 
 // route decides who judges each package. Components (pkg:dhi) are Docker's wherever they
@@ -59,6 +61,10 @@ func (p *platform) route(list *sbom.SBOM, feed *advisory.Feed) routed {
 			switch origins[i] {
 			case vex.OriginBase:
 				out.vendor = append(out.vendor, in.Package)
+				if known && p.inputs.advisories.auto() && !feed.Covers(in.Package, distro) {
+					kept[in.ID], p.renamed[in.PURL] = up.PURL, up.PURL
+					out.uncovered++
+				}
 				continue
 			case originUntold:
 				out.unshown++
@@ -199,13 +205,17 @@ func (p *platform) advised(ctx context.Context, db *vuln.DB, list *sbom.SBOM) (*
 
 // adviseNotes sums up who judged what, and sets the state of both together.
 func (p *platform) adviseNotes(m *vuln.Matches, feed *advisory.Feed, to routed, found advisory.Result) {
-	if alone := found.Packages - to.unshown; alone > 0 {
+	if alone := found.Packages - to.unshown - to.uncovered; alone > 0 {
 		m.See(report.Information, alone, fmt.Sprintf("%s judged by Docker's advisories alone (%s, %d withdrawn); no other feed was asked about them",
 			count(alone, "package"), count(feed.Records(), "record"), feed.Withdrawn()))
 	}
 	if to.renamed > 0 {
 		m.See(report.Information, to.renamed, fmt.Sprintf("%s named as Docker's not shown to be: judged by the distribution's data, and no VEX of Docker's is about them",
 			count(to.renamed, "package")))
+	}
+	if to.uncovered > 0 {
+		m.See(report.Information, to.uncovered, fmt.Sprintf("%s of Docker's judged by the distribution's data: Docker's advisories have no record of the release",
+			count(to.uncovered, "package")))
 	}
 	if to.unshown > 0 {
 		m.See(report.Unread, to.unshown, fmt.Sprintf("%s named as Docker's, and nothing shows whether they are: judged by its advisories, and by the distribution's data besides; give base-sbom to tell them from what was added on top",
@@ -221,6 +231,6 @@ func (p *platform) adviseNotes(m *vuln.Matches, feed *advisory.Feed, to routed, 
 		m.State = report.Done
 	}
 	if m.State == report.Done {
-		m.Reason = fmt.Sprintf("%s in %s", count(len(m.Vulnerabilities), "finding"), count(m.Packages+found.Packages-to.twice, "package"))
+		m.Reason = fmt.Sprintf("%s in %s", count(len(m.Vulnerabilities), "finding"), count(m.Packages+found.Packages-to.twice-to.uncovered, "package"))
 	}
 }

@@ -13,7 +13,8 @@ import (
 // For each finding, every statement about the same vulnerability is heard whose
 // document has authority over the image and whose product is the installed package.
 // The highest authority decides; within it the newest statement; among equally new
-// ones the least permissive, so that a contradiction never suppresses. Statements
+// ones the least permissive, so that a contradiction never suppresses. What is attached
+// to the image clears nothing that the vendor's feed has taken back since. Statements
 // that came close are told with what they lacked.
 //
 // The error is a *[fault.Error] for options that do not exist. Documents cannot fail
@@ -119,6 +120,10 @@ func (r *run) decideFace(f *finding, ids []string) (report.Decision, doubts) {
 	if r.opt.policy() == PolicyOff {
 		return r.switchedOff(f, top), doubts{}
 	}
+	if o := w.fed; o.recalls(top) {
+		r.recalled(f, top, o)
+		top = o
+	}
 	had := doubts{contradicted: contradicted(top, w.cleared)}
 	r.conflicts(f, top, w.cleared, w.kept)
 	r.seen[top.doc].used.set(top.pos)
@@ -146,6 +151,7 @@ type weighed struct {
 	top      *candidate // prevails
 	cleared  *candidate // the best one that would clear the finding
 	kept     *candidate // the best one that would not
+	fed      *candidate // the newest one in the vendor's feed
 	stranger *candidate // the newest one that would not and that nobody vouches for
 	near     *candidate // the nearest miss
 }
@@ -176,6 +182,9 @@ func (r *run) weigh(f *finding, ids []string) (w weighed) {
 			better(&w.cleared, &c, prevails)
 		} else {
 			better(&w.kept, &c, prevails)
+		}
+		if c.auth == feed {
+			better(&w.fed, &c, prevails)
 		}
 	})
 	if w.top == nil || !w.top.s.suppresses() {

@@ -52,6 +52,10 @@ func Explain(finding report.Vulnerability, docs []Document, image Image, opt Opt
 			return rank(nearer(&a, &b), nearer(&b, &a))
 		}
 	})
+	if i := slices.IndexFunc(all, func(c candidate) bool { return c.distance == applies && c.auth == feed }); i > 0 && all[i].recalls(&all[0]) {
+		o := all[i]
+		all = slices.Insert(slices.Delete(all, i, i+1), 0, o)
+	}
 	var top *candidate
 	if len(all) > 0 && all[0].distance == applies {
 		top = &all[0]

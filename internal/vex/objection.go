@@ -10,6 +10,20 @@ import (
 // finding is suppressed, and such a statement says otherwise and is newer, the reader has
 // to know. One without a date cannot be shown to be newer, and does not object.
 
+// recalls reports whether c, of the vendor's feed, takes back a clearance that is attached
+// to the image or to its base: it does not clear, and is newer. It decides then, though what
+// is attached has more authority: a registry can go on showing a statement that the vendor
+// has taken back, and cannot hold back the feed.
+func (c *candidate) recalls(top *candidate) bool {
+	return c != nil && c.auth == feed && !c.s.suppresses() && top.s.suppresses() && top.auth > feed && c.newer(top)
+}
+
+// recalled tells of it.
+func (r *run) recalled(f *finding, top, o *candidate) {
+	r.observe(report.Information, fmt.Sprintf("%s: %s says %s, and the vendor's feed has a newer statement, %s in %s; it is not suppressed",
+		f.where(), top.d.source, clip(top.status()), clip(o.status()), o.d.source))
+}
+
 // objects reports whether a line is a stranger's that speaks against clearing a finding.
 func (c *candidate) objects() bool {
 	return (c.distance == applies || c.distance == barredTrust) && c.d.authority == unverified &&

@@ -331,6 +331,21 @@ func TestArchives(t *testing.T) {
 	}
 }
 
+// TestRecordsAboutImages: a record about images is about no package, and hides none.
+func TestRecordsAboutImages(t *testing.T) {
+	image := File{Name: "x.json", Data: []byte(`{"id":"X","modified":"2026-06-30T00:00:00Z","affected":[
+		{"package":{"ecosystem":"Docker Hardened Images","name":"node","purl":"pkg:docker/dhi/node?os_name=debian&os_version=13"},"versions":["1"]}]}`)}
+	f := feed(t, image, osv("Y", "Docker Hardened Images:Debian:13", "a", "[]", `["1"]`))
+	if unread := f.Unread(); len(unread) > 0 {
+		t.Errorf("not read: %q", unread)
+	}
+	for purl, want := range map[string]bool{"pkg:deb/dhi/b@1?distro=dhi-13": true, "pkg:deb/dhi/b@1?distro=dhi-12": false, "pkg:dhi/b@1": false} {
+		if got := f.Covers(report.Package{PURL: purl, Name: "b", Version: "1"}, nil); got != want {
+			t.Errorf("%s is covered: %v", purl, got)
+		}
+	}
+}
+
 // TestArchivesThatGitMade: git gives everything in an archive of a commit the time of the
 // commit. A time without a commit dates nothing.
 func TestArchivesThatGitMade(t *testing.T) {

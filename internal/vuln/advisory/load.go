@@ -116,7 +116,7 @@ func (f *Feed) add(r *record) {
 			}
 		}
 		if !ours(a.Package.Ecosystem) {
-			if name := strings.ToLower(a.Package.Ecosystem); strings.HasPrefix(name, strings.ToLower(hardened)) && r.Withdrawn == nil {
+			if name := strings.ToLower(a.Package.Ecosystem); strings.HasPrefix(name, strings.ToLower(hardened)) && r.Withdrawn == nil && !aboutImage(a.Package.PURL) {
 				f.unread[a.Package.Ecosystem] = true
 			}
 			continue

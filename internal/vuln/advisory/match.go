@@ -63,6 +63,21 @@ func (f *Feed) Names(p report.Package, d *report.Distro) bool {
 	return err == nil && len(f.entries[at.key]) > 0
 }
 
+// Covers reports whether any record is about p's release, whatever the package. Where none
+// is, that no record names p says nothing of it.
+func (f *Feed) Covers(p report.Package, d *report.Distro) bool {
+	at, err := locate(p, d)
+	if err != nil {
+		return false
+	}
+	for k := range f.entries {
+		if k.ecosystem == at.ecosystem {
+			return true
+		}
+	}
+	return false
+}
+
 func (r *Result) undecided(p report.Package, problems ...string) {
 	r.Undecided++
 	for _, why := range problems {

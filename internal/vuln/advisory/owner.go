@@ -39,6 +39,11 @@ func ModelOf(purl string) Model {
 	}
 }
 
+// aboutImage reports whether a package URL names an image: no package is called by it.
+func aboutImage(purl string) bool {
+	return strings.HasPrefix(purl, "pkg:docker/") || strings.HasPrefix(purl, "pkg:oci/")
+}
+
 // Upstream is the package as the distribution knows it that Docker's is like: "alpine"
 // for apk and "debian" for deb, with the release of the image.
 type Upstream struct {
