@@ -46,7 +46,7 @@ func (m *Matches) tell(in packages) {
 	}
 	if n := len(in.dhi); n > 0 {
 		m.Unjudged += n
-		m.See(report.LeftOut, n, fmt.Sprintf("%s of the kind pkg:dhi left out, because only Docker's own advisories speak of them, and none were given (advisories): %s",
+		m.See(report.LeftOut, n, fmt.Sprintf("%s of the kind pkg:dhi left out, because only Docker's own advisories speak of them (option advisories): %s",
 			count(n, "package"), examples(in.dhi, written)))
 	}
 	if n := len(in.renamed); n > 0 {
