@@ -1,21 +1,15 @@
 package sbom
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"io"
-	"math"
-	"os"
-	"path"
-	"regexp"
 	"slices"
 
 	"github.com/anchore/syft/syft/file"
+	"github.com/anchore/syft/syft/pkg"
 	"github.com/anchore/syft/syft/source"
-	"github.com/klauspost/compress/zip"
 
 	"github.com/imagegate/imagegate/internal/report"
 )
@@ -24,22 +18,11 @@ import (
 // to a file of its own. Its only limit is one of 2 GiB for each.
 var javaArchives = []string{".jar", ".war", ".ear", ".par", ".sar", ".nar", ".jpi", ".hpi", ".kar", ".far", ".lpkg", ".rar", ".zap"}
 
-// inMemory are the names of files in an archive that Syft reads whole.
-var inMemory = regexp.MustCompile(`(?i)(^|/)meta-inf/manifest\.mf$|pom\.(properties|xml)$|^/?version\.properties$|^/?(meta-inf/)?[^/]*(licen[cs]e|copying|notice|copyright|al2\.0|[gm]pl|mit|bsd|apache)[^/]*$`)
-
-const (
-	// leastCost is what each archive is counted with at least, in bytes.
-	leastCost = 64 << 10
-	// ratioFloor is from where on the ratio of an archive is asked for, in bytes.
-	ratioFloor = 256 << 20
-	// smallArchive is up to what an archive in another is unpacked in memory, in bytes.
-	smallArchive = 8 << 20
-)
-
 // archives is what the archives of an image would take to be cataloged.
 type archives struct {
 	opt Options
-	// refused pass a limit, needs are the bytes on disk of each other one.
+	// refused pass a limit, or would keep their reader busy for ever; needs are the bytes
+	// on disk of each other archive.
 	refused map[file.Coordinates]error
 	needs   []int64
 	// remarks are archives in others that cannot be read, which Syft does not tell.
@@ -79,7 +62,28 @@ func measure(ctx context.Context, src source.Source, opt Options) (*archives, er
 		}
 	}
 	slices.SortFunc(a.needs, func(x, y int64) int { return cmp.Compare(y, x) })
-	return a, nil
+	return a, a.databases(ctx, files)
+}
+
+// databases refuses those of rpm whose pages lead nowhere.
+func (a *archives) databases(ctx context.Context, files file.Resolver) error {
+	found, err := files.FilesByGlob(pkg.RpmDBGlob)
+	if err != nil {
+		return err
+	}
+	for _, l := range found {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		in, size, err := open(files, l)
+		if err != nil {
+			continue // Syft will say so
+		}
+		if err := errors.Join(pagesFault(in, size), in.Close()); err != nil {
+			a.refused[l.Coordinates] = err
+		}
+	}
+	return nil
 }
 
 // parallel is how many files may be cataloged at once, so that what is unpacked at one
@@ -125,155 +129,4 @@ func (g guardedFiles) FileContentsByLocation(l file.Location) (io.ReadCloser, er
 		return nil, err
 	}
 	return g.Resolver.FileContentsByLocation(l)
-}
-
-// limitError says which bound of [Options] an archive passed.
-type limitError struct {
-	option, what string
-	max          int64
-	unit         string
-}
-
-func (e *limitError) Error() string {
-	return fmt.Sprintf("%s: more than %d %s (limit %s)", e.what, e.max, e.unit, e.option)
-}
-
-// meter counts what one archive of the image takes.
-type meter struct {
-	ctx         context.Context
-	opt         Options
-	size        int64 // of the archive itself
-	spent, text int64
-	problems    []string
-}
-
-// reader is what an archive can be read from.
-type reader interface {
-	io.ReaderAt
-	io.Seeker
-}
-
-// file measures a file of the image. What is no archive is Syft's to tell.
-func (m *meter) file(files file.Resolver, l file.Location) error {
-	in, err := files.FileContentsByLocation(l)
-	if err != nil {
-		return err
-	}
-	defer in.Close()
-	r, ok := in.(reader)
-	if !ok {
-		return errors.New("the content cannot be read at any place")
-	}
-	if m.size, err = r.Seek(0, io.SeekEnd); err != nil {
-		return err
-	}
-	return m.archive(r, m.size, 0)
-}
-
-// spend counts bytes on disk.
-func (m *meter) spend(n uint64) error {
-	if n = max(n, leastCost); n > uint64(m.opt.MaxUnpacked-m.spent) {
-		return &limitError{"MaxUnpacked", "unpacked with all archives in it", m.opt.MaxUnpacked, "bytes"}
-	}
-	m.spent += int64(n)
-	if m.spent > ratioFloor && m.spent/m.opt.MaxRatio > m.size {
-		return &limitError{"MaxRatio", "unpacked with all archives in it", m.opt.MaxRatio, "times its size"}
-	}
-	return nil
-}
-
-// archive counts a copy of the archive, what is unpacked from it, and then the same for
-// each archive in it.
-func (m *meter) archive(r io.ReaderAt, size int64, depth int) error {
-	if err := m.ctx.Err(); err != nil {
-		return err
-	}
-	if depth > m.opt.MaxNesting {
-		return &limitError{"MaxNesting", "archives in one another", int64(m.opt.MaxNesting), "levels"}
-	}
-	if err := m.spend(uint64(size)); err != nil {
-		return err
-	}
-	listed := &capped{ReaderAt: r, left: m.opt.MaxDirectory}
-	z, err := zip.NewReader(listed, size)
-	if listed.left < 0 {
-		return &limitError{"MaxDirectory", "the list of what is in the archive", m.opt.MaxDirectory, "bytes"}
-	}
-	if err != nil {
-		return err
-	}
-	listed.left = math.MaxInt64
-	var in []*zip.File
-	for _, f := range z.File {
-		switch {
-		case f.FileInfo().IsDir():
-		case slices.Contains(javaArchives, path.Ext(f.Name)):
-			if err := m.spend(f.UncompressedSize64); err != nil {
-				return err
-			}
-			in = append(in, f)
-		case inMemory.MatchString(f.Name):
-			if f.UncompressedSize64 > uint64(m.opt.MaxText-m.text) {
-				return &limitError{"MaxText", "descriptions and licenses in the archive", m.opt.MaxText, "bytes"}
-			}
-			m.text += int64(f.UncompressedSize64)
-		}
-	}
-	for _, f := range in {
-		err := m.member(r, f, depth)
-		var passed *limitError
-		if errors.As(err, &passed) {
-			return err
-		}
-		if err != nil && f.UncompressedSize64 > 0 {
-			m.problems = append(m.problems, fmt.Sprintf("the archive %s in it could not be read: %v", clip(f.Name), err))
-		}
-	}
-	return nil
-}
-
-// member measures an archive in an archive.
-func (m *meter) member(r io.ReaderAt, f *zip.File, depth int) error {
-	if f.Method == zip.Store {
-		at, err := f.DataOffset()
-		if err != nil {
-			return err
-		}
-		return m.archive(io.NewSectionReader(r, at, int64(f.UncompressedSize64)), int64(f.UncompressedSize64), depth+1)
-	}
-	in, err := f.Open()
-	if err != nil {
-		return err
-	}
-	defer in.Close()
-	if f.UncompressedSize64 <= smallArchive { // the reader holds the content to this size
-		data, err := io.ReadAll(in)
-		if err != nil {
-			return err
-		}
-		return m.archive(bytes.NewReader(data), int64(len(data)), depth+1)
-	}
-	out, err := os.CreateTemp(m.opt.TempDir, "imagegate-archive-")
-	if err != nil {
-		return err
-	}
-	defer func() { _ = errors.Join(out.Close(), os.Remove(out.Name())) }()
-	n, err := io.Copy(out, in)
-	if err != nil {
-		return err
-	}
-	return m.archive(out, n, depth+1)
-}
-
-// capped fails once more than left bytes were read.
-type capped struct {
-	io.ReaderAt
-	left int64
-}
-
-func (c *capped) ReadAt(p []byte, off int64) (int, error) {
-	if c.left -= int64(len(p)); c.left < 0 {
-		return 0, errors.New("too long")
-	}
-	return c.ReaderAt.ReadAt(p, off)
 }

@@ -9,12 +9,14 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/anchore/stereoscope/pkg/image"
 	"github.com/anchore/syft/syft"
 	"github.com/anchore/syft/syft/artifact"
 	"github.com/anchore/syft/syft/cataloging"
 	"github.com/anchore/syft/syft/cataloging/pkgcataloging"
+	"github.com/anchore/syft/syft/sbom"
 	"github.com/anchore/syft/syft/source"
 	"github.com/anchore/syft/syft/source/stereoscopesource"
 	_ "github.com/glebarez/go-sqlite" // Syft reads RPM databases through the driver "sqlite"; Grype registers this same one
@@ -53,7 +55,7 @@ func extract(ctx context.Context, src source.Source, opt Options, more ...pkgcat
 	var causes []error
 	for {
 		embedded := &embedded{max: opt.MaxEmbedded}
-		s, err := syft.CreateSBOM(ctx, held.guard(src), config(opt, embedded, out.failed).WithCatalogers(more...))
+		s, err := create(ctx, held.guard(src), config(opt, embedded, out.failed).WithCatalogers(more...), opt.Grace)
 		if err == nil {
 			err = ctx.Err()
 		}
@@ -76,6 +78,31 @@ func extract(ctx context.Context, src source.Source, opt Options, more ...pkgcat
 		}
 		out.failed = append(out.failed, broken...)
 		slices.Sort(out.failed)
+	}
+}
+
+// create runs Syft. A cataloger that does not heed ctx is waited for as long as grace,
+// and then left to itself: it must not keep the program past its time.
+func create(ctx context.Context, src source.Source, cfg *syft.CreateSBOMConfig, grace time.Duration) (*sbom.SBOM, error) {
+	type result struct {
+		bill *sbom.SBOM
+		err  error
+	}
+	done := make(chan result, 1)
+	go func() {
+		bill, err := syft.CreateSBOM(ctx, src, cfg)
+		done <- result{bill, err}
+	}()
+	select {
+	case r := <-done:
+		return r.bill, r.err
+	case <-ctx.Done():
+	}
+	select {
+	case r := <-done:
+		return r.bill, r.err
+	case <-time.After(grace):
+		return nil, ctx.Err()
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-containerregistry/pkg/v1/empty"
@@ -88,5 +89,21 @@ func TestCatalogerThatCannotBeLeftOut(t *testing.T) {
 				t.Errorf("error %v with hint %q, want code %d and the cause", err, fault.HintOf(err), fault.Unavailable)
 			}
 		})
+	}
+}
+
+// A cataloger that goes on for ever does not keep the program past its time.
+func TestCatalogerThatDoesNotEnd(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	end := make(chan struct{})
+	defer close(end)
+	_, err := extract(ctx, emptySource(t), Options{Grace: time.Nanosecond},
+		pkgcataloging.NewAlwaysEnabledCatalogerReference(broken{"c-cataloger", func() error {
+			cancel()
+			<-end
+			return nil
+		}}))
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("error %v, want that of the context", err)
 	}
 }

@@ -36,6 +36,9 @@ type Options struct {
 	// MaxText bounds the descriptions and licenses of one archive, with all archives in
 	// it, which are held in memory, in bytes. 0 means 64 MiB.
 	MaxText int64
+	// Grace is how long a cataloger is waited for that goes on when its time is over. 0
+	// means 10 seconds.
+	Grace time.Duration
 	// TempDir is where databases and archives are copied to while they are looked into. "" means the
 	// system's directory for temporary files.
 	TempDir string
@@ -52,6 +55,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.MaxUnpacked <= 0 {
 		o.MaxUnpacked = 4 << 30
+	}
+	if o.Grace <= 0 {
+		o.Grace = 10 * time.Second
 	}
 	if o.MaxRatio <= 0 {
 		o.MaxRatio = 250
