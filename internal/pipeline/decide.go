@@ -173,8 +173,9 @@ func (p *platform) explain(vs []report.Vulnerability, docs []vex.Document, image
 // documents turns verified attestations, files that the user named and unverified
 // attestations into VEX documents, each with the trust it has. This is the only door
 // between attestations and VEX. Unverified ones suppress only under vex-policy any;
-// else they are read, within bounds, to object and to tell what they would have covered. The base's own are for
-// packages of the base only, which vex sees by the digest that they speak of.
+// else they are read, within bounds, to object and to tell what they would have covered.
+// The base's own are for packages of the base only, which vex sees by the digest that they
+// speak of.
 func (p *platform) documents(ctx context.Context) (docs []vex.Document, rejected []report.VEXDocument) {
 	add := func(source, digest, signer, trust string, d vex.Document, err error) {
 		if err != nil {

@@ -38,16 +38,23 @@ func (e edition) String() string {
 }
 
 // supersede silences the earlier versions of a document: of those with one @id and one
-// signer only the highest version speaks, since what it leaves out it has withdrawn. Only
-// documents that speak of the image and state a version take part, and nobody can
-// supersede what another signed, or what nobody did.
+// signer only the highest version speaks, since what it leaves out it has withdrawn. Files
+// that the user named are his, and need one author instead. Only documents that speak of
+// the image and state a version take part, and nobody can supersede what another signed,
+// or what nobody vouches for.
 func (r *run) supersede() {
-	type issue struct{ id, signer string }
+	type issue struct{ id, signer, author string }
 	latest := map[issue]edition{}
 	each := func(fn func(i int, d *document, key issue)) {
 		for i, d := range r.docs {
-			if d.id != "" && d.signer != "" && d.version != (edition{}) && r.stands[i].authority != 0 {
-				fn(i, d, issue{d.id, d.signer})
+			if d.id == "" || d.version == (edition{}) || r.stands[i].authority == 0 {
+				continue
+			}
+			switch {
+			case d.signer != "":
+				fn(i, d, issue{id: d.id, signer: d.signer})
+			case d.authority == named:
+				fn(i, d, issue{id: d.id, author: d.author})
 			}
 		}
 	}

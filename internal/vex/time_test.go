@@ -1,6 +1,7 @@
 package vex
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -90,6 +91,12 @@ func TestVersionsOfADocument(t *testing.T) {
 	doc := func(signer, head string, s ...stmtJSON) func(*testing.T) Document {
 		return func(t *testing.T) Document { return edited(t, signer, head, s...) }
 	}
+	file := func(author string, version int, s ...stmtJSON) func(*testing.T) Document {
+		return func(t *testing.T) Document {
+			data := strings.Replace(string(openVEX(t, s...)), `"author":"Vendor"`, fmt.Sprintf(`"author":%q`, author), 1)
+			return must(t)(FromFile(fmt.Sprint(author, version), []byte(strings.Replace(data, `"version":1`, fmt.Sprintf(`"version":%d`, version), 1))))
+		}
+	}
 	for _, tt := range []struct {
 		name   string
 		docs   []func(*testing.T) Document
@@ -108,6 +115,9 @@ func TestVersionsOfADocument(t *testing.T) {
 		{"not_signed", []func(*testing.T) Document{doc("a", `"@id":"https://example.org/1","version":1,`, clear), func(t *testing.T) Document {
 			return must(t)(FromUnverified("x", "", []byte(strings.Replace(string(openVEX(t, other)), `"version":1`, `"version":2`, 1))))
 		}}, report.Suppressed, ""},
+		{"files_of_one_author", []func(*testing.T) Document{file("Vendor", 1, clear), file("Vendor", 2, other)}, report.Open, "superseded by version 2"},
+		{"files_of_two_authors", []func(*testing.T) Document{file("Vendor", 1, clear), file("Other", 2, other)}, report.Suppressed, ""},
+		{"a_file_supersedes_nothing_signed", []func(*testing.T) Document{doc("Vendor", `"@id":"https://example.com/vex/1","version":1,`, clear), file("Vendor", 2, other)}, report.Suppressed, ""},
 		{"about_another_image", []func(*testing.T) Document{doc("key test-1", `"@id":"https://example.com/vex/1","version":1,`, clear), func(t *testing.T) Document {
 			data := strings.Replace(string(openVEX(t, other)), `"version":1`, `"version":2`, 1)
 			return must(t)(FromAttestation(attestation{subject: elsewhere, predicate: []byte(data)}))

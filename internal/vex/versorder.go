@@ -23,6 +23,8 @@ func orderOf(typ string) order {
 		return comparing("dpkg", deb.NewVersion, func(a, b deb.Version) int { return a.Compare(b) })
 	case "apk":
 		return comparing("apk", apk.NewVersion, apk.Version.Compare)
+	case "rpm":
+		return rpmOrder
 	case "pypi":
 		return comparing("PyPI", pep440.Parse, pep440.Version.Compare)
 	case "maven":
