@@ -81,6 +81,22 @@ func TestVerdictStep(t *testing.T) {
 	}
 }
 
+// A build that fails is told as an error, outside of the group of its log.
+func TestSetupStepThatCannotBuild(t *testing.T) {
+	steps, _ := actionFile(t)
+	bin := t.TempDir()
+	if err := os.WriteFile(filepath.Join(bin, "go"), []byte("#!/bin/sh\n[ \"$1\" = version ]\n"), 0o755); err != nil { //nolint:gosec // a program
+		t.Fatal(err)
+	}
+	outputs := filepath.Join(t.TempDir(), "output")
+	code, out := script(t, steps["Find or build imagegate"].Run, "PATH="+bin+":/usr/bin:/bin", "IMAGEGATE_BINARY=", "IMAGEGATE_SOURCE="+bin,
+		"GITHUB_OUTPUT="+outputs, "RUNNER_TEMP="+t.TempDir())
+	data, err := os.ReadFile(outputs)
+	if code != 1 || !strings.Contains(out, "::endgroup::\n::error ") || err != nil || strings.Contains(string(data), "path=") {
+		t.Errorf("exit %d, outputs %q, %v\n%s", code, data, err, out)
+	}
+}
+
 // A program that is not this one, or that dies, passes no gate.
 func TestGateStepWithAnotherProgram(t *testing.T) {
 	steps, _ := actionFile(t)

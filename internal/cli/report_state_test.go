@@ -404,3 +404,33 @@ func TestPreviousReport(t *testing.T) {
 		t.Errorf("the folder of somebody else is not told\n%s", text)
 	}
 }
+
+// What holds for the gate holds for the commands beside it: a folder without a file to
+// lint is no pass, and a pass that cannot be written is none.
+func TestLintReportState(t *testing.T) {
+	w := newWorld(t, testkit.RegistryOptions{})
+	t.Chdir(t.TempDir())
+	write(t, "Dockerfile", "FROM scratch\nUSER 65532\nHEALTHCHECK NONE\nENTRYPOINT [\"/app\"]\n")
+	lint := func(args ...string) (fault.Code, string) {
+		code, stdout, stderr := w.run(append([]string{"lint", "--fail-on-severity", "none"}, args...)...)
+		return code, stdout + stderr
+	}
+	code, text := lint("--report-dir", w.path("report"), "--sarif-file", w.path("x.sarif"))
+	must(t, code, w.report(), text, fault.OK, report.Pass)
+	code, text = lint("--report-dir", w.path("report"), "--sarif-file", filepath.Join(w.path("key.pem"), "x.sarif"))
+	if must(t, code, w.report(), text, fault.Internal, report.Error); !strings.Contains(text, "ERROR the outcome could not be published") {
+		t.Errorf("it prints\n%s", text)
+	}
+	code, text = lint("--report-dir", w.path("report"), "--sarif-file", w.path("x.sarif"))
+	must(t, code, w.report(), text, fault.OK, report.Pass)
+	if err := os.Remove("Dockerfile"); err != nil {
+		t.Fatal(err)
+	}
+	code, text = lint("--report-dir", w.path("report"), "--sarif-file", w.path("x.sarif"))
+	must(t, code, w.report(), text, fault.Unavailable, report.Error)
+	w.saysError(true)
+	code, text = lint("--sarif-file", w.path("x.sarif"), "--no-such-flag")
+	if w.saysError(true); code != fault.Usage {
+		t.Errorf("exit %d, want 4\n%s", code, text)
+	}
+}
