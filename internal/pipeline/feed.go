@@ -70,9 +70,10 @@ func (r *run) openFeeds(in *inputs) ([]*lazyFeed, error) {
 	return out, nil
 }
 
-// webClient downloads from servers that are no registry.
+// webClient downloads from servers that are no registry, with a registry's patience.
 func (r *run) webClient(in *inputs) *fetch.Client {
-	return fetch.New(fetch.Options{RootCAs: in.roots, UserAgent: r.deps.Tool.Name + "/" + r.deps.Tool.Version, Logger: r.deps.Logger})
+	return fetch.New(fetch.Options{RootCAs: in.roots, UserAgent: r.deps.Tool.Name + "/" + r.deps.Tool.Version, Logger: r.deps.Logger,
+		IdleTimeout: r.deps.Registry.IdleTimeout, RetryWait: r.deps.Registry.Backoff})
 }
 
 // start reads commit and index, once.

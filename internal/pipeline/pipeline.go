@@ -70,8 +70,8 @@ type Deps struct {
 	Lint func(context.Context) (*harden.Result, error)
 	// Run says how run-check starts the image, when it is asked for.
 	Run runcheck.Options
-	// Registry has what the configuration does not name of the registry client, such as how
-	// long a silent server is waited for.
+	// Registry has what the configuration does not name of the registry client. How long a
+	// silent server is waited for holds for the other servers too.
 	Registry registry.Options
 	// Advisories is the URL of the repository that the value auto of advisories and vex-feed
 	// stands for; "" means [DockerAdvisories], and none that auto asks nobody.

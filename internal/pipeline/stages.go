@@ -184,5 +184,6 @@ func (r *run) dbOptions() (vuln.DBOptions, error) {
 	return vuln.DBOptions{
 		CacheDir: dir, DB: r.cfg.DB, MaxAge: maxAge, Now: r.deps.Now, Timeout: r.cfg.Timeout, RootCAs: in,
 		UserAgent: r.deps.Tool.Name + "/" + r.deps.Tool.Version, Logger: r.deps.Logger,
+		IdleTimeout: r.deps.Registry.IdleTimeout, RetryWait: r.deps.Registry.Backoff,
 	}, nil
 }
