@@ -1,6 +1,7 @@
 package attest
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/imagegate/imagegate/internal/report"
@@ -38,6 +39,7 @@ var families = [...]struct{ prefix, family string }{
 	{"https://scout.docker.com/sbom", FamilySBOM},
 	{"https://github.com/anchore/syft", FamilySBOM},
 	{"https://openvex.dev/ns", FamilyVEX},
+	{"https://cyclonedx.org/vex", FamilyVEX},
 	{"https://slsa.dev/provenance", FamilyProvenance},
 	{"https://scout.docker.com/provenance", FamilyProvenance},
 	{"https://in-toto.io/attestation/vulns", FamilyVulns},
@@ -60,6 +62,11 @@ var families = [...]struct{ prefix, family string }{
 	{predicateCosign, FamilySignature},
 }
 
+// saysVEX are names that a type without an entry above has in its path when it holds VEX:
+// the formats have no type of their own that everybody uses, such as
+// https://docs.oasis-open.org/csaf/csaf/v2.0.
+var saysVEX = [...]string{"vex", "openvex", "csaf", "csaf-vex", "csaf_vex", "cyclonedx-vex"}
+
 // Family returns the family of a predicate type, or "other". Versions are ignored:
 // CycloneDX 1.5 and 1.6 are both "sbom", SLSA v0.2 and v1 both "provenance".
 func Family(predicateType string) string {
@@ -68,6 +75,15 @@ func Family(predicateType string) string {
 		rest, ok := strings.CutPrefix(t, f.prefix)
 		if ok && (rest == "" || strings.ContainsRune("/#@?", rune(rest[0]))) {
 			return f.family
+		}
+	}
+	_, path, ok := strings.Cut(t, "://")
+	if _, path, _ = strings.Cut(path, "/"); !ok {
+		path = t
+	}
+	for part := range strings.FieldsFuncSeq(path, func(r rune) bool { return strings.ContainsRune("/#@?", r) }) {
+		if slices.Contains(saysVEX[:], part) {
+			return FamilyVEX
 		}
 	}
 	return FamilyOther

@@ -344,6 +344,21 @@ func TestSavedEvidenceKeepsWhatWasNotRead(t *testing.T) {
 	}
 }
 
+// attest verify without anything required: nothing verified, and what there is was not
+// read, so nothing is known.
+func TestOnlyAttestationIsNotRead(t *testing.T) {
+	w := newWorld(t, testkit.RegistryOptions{})
+	img := w.image()
+	img.Platforms, img.UnsignedIndex = img.Platforms[:1], true
+	ref, b := w.push(img.Without(testkit.PredicateSPDX).Without(testkit.PredicateProvenance))
+	statement := b.Platforms[0].Attestation(testkit.PredicateOpenVEX).Statement.Digest().String()
+	w.registry.Inject(testkit.Asks(testkit.KindBlob, statement), testkit.Status(404, nil), 0)
+	code, stdout, stderr := w.call("attest verify", ref, "--key", w.path("key.pem"), "--require", "none")
+	if code != fault.Unavailable || !strings.Contains(stdout+stderr, "0 of 1 attestation verified, 1 could not be read") {
+		t.Errorf("exit %d\n%s%s", code, stdout, stderr)
+	}
+}
+
 // The base image's newest statement is withheld: its older one suppresses nothing for a
 // pass.
 func TestNewestVEXOfTheBaseIsNotRead(t *testing.T) {

@@ -105,10 +105,14 @@ func (p *platform) attest(ctx context.Context) {
 
 // attestState sums up: found and verified, looked and found none, could not look.
 func (p *platform) attestState(res *attest.Result) {
-	verified := 0
+	verified, unread := 0, 0
 	for _, a := range res.Attestations {
-		if a.State == report.Verified {
+		switch a.State {
+		case report.Verified:
 			verified++
+		case report.Unreadable:
+			unread++
+		case report.Unverified, report.Invalid:
 		}
 	}
 	var failed []string
@@ -120,6 +124,9 @@ func (p *platform) attestState(res *attest.Result) {
 	switch {
 	case len(res.Attestations) > 0:
 		text := fmt.Sprintf("%d of %s verified", verified, count(len(res.Attestations), "attestation"))
+		if unread > 0 {
+			text += fmt.Sprintf(", %d could not be read", unread)
+		}
 		if len(failed) > 0 {
 			text += "; could not look in " + strings.Join(failed, "; ")
 		}
