@@ -45,8 +45,12 @@ func TestTokenServiceSaysNothingAboutObjects(t *testing.T) {
 			}
 			asked := *store
 			asked.src = newRepository(own, http.DefaultTransport, opt.withDefaults(), store.deadline)
+			before := s.count("/token")
 			_, _, err = asked.Referrers(t.Context(), subject)
 			foreign(t, "referrers", err, "token service")
+			if n := s.count("/token") - before; n != 1 {
+				t.Errorf("%d logins for a list of referrers, want 1: without a login there is no asking for the tag", n)
+			}
 			_, _, err = asked.Manifest(t.Context(), referrersTagOf(subject)+".att")
 			foreign(t, "manifest", err, "token service")
 			_, err = asked.Blob(t.Context(), v1.Descriptor{Size: 1, Digest: subject}, 1)

@@ -92,6 +92,8 @@ func TestEntriesHideOnlyWhatCannotRun(t *testing.T) {
 		{image(t, v1.Platform{}), nil, nil},
 		{image(t, unknown), nil, nil},
 		{artifact, nil, nil},
+		{mutate.MediaType(empty.Image, types.OCIManifestSchema1), nil, nil}, // for nothing, and with nothing in it
+		{mutate.ConfigMediaType(image(t, amd64), "application/vnd.example.config"), nil, nil},
 	}
 	digests := s.pushMembers(t, "app:1", members...)
 	img := s.mustOpen(t, "app:1", options())
@@ -102,6 +104,13 @@ func TestEntriesHideOnlyWhatCannotRun(t *testing.T) {
 	var got, want []string
 	for _, e := range list {
 		m, err := img.Read(t.Context(), e)
+		if e.Descriptor.Digest == digests[len(digests)-1] {
+			if fault.CodeOf(err) != fault.Unavailable || !strings.Contains(err.Error(), "the layers of an image and a config of type") {
+				t.Errorf("an artifact with the layers of an image: %+v %v, want Unavailable", m, err)
+			}
+			got = append(got, "artifact")
+			continue
+		}
 		if err != nil || m.Platform.String() != e.Platform.String() || m.Descriptor.Digest != e.Descriptor.Digest {
 			t.Errorf("Read(%s) = %+v %v", e.Platform, m, err)
 		}
@@ -110,6 +119,7 @@ func TestEntriesHideOnlyWhatCannotRun(t *testing.T) {
 	for i, p := range map[int]string{0: "linux/amd64", 2: "linux/arm64", 3: "linux/arm64", 5: "linux/s390x", 6: "linux/arm/v6", 7: "linux/ppc64le", 8: ""} {
 		want = append(want, p+" "+digests[i].String())
 	}
+	want = append(want, "artifact")
 	slices.Sort(got)
 	slices.Sort(want)
 	if !slices.Equal(got, want) {

@@ -142,18 +142,25 @@ func TestLayoutListsWhatIsGone(t *testing.T) {
 				annotations[annotationRefName] = tt.ref
 			}
 			h := addManifest(t, p, tt.mediaType, tt.raw, annotations)
+			other := v1.Descriptor{MediaType: types.OCIManifestSchema1, Size: 1, Digest: sum([]byte("x")), Platform: &arm64}
+			if err := p.AppendDescriptor(other); err != nil {
+				t.Fatal(err)
+			}
+			store := func() *Store { return mustOpen(t, "oci-dir:"+dir+":app", options()).Stores(t.Context())[0] }
+			if _, _, err := store().Referrers(t.Context(), subject.Digest); err != nil {
+				t.Errorf("beside a platform that is not there, which is no referrer: %v", err)
+			}
 			if err := os.Remove(filepath.Join(dir, "blobs", h.Algorithm, h.Hex)); err != nil {
 				t.Fatal(err)
 			}
-			store := mustOpen(t, "oci-dir:"+dir+":app", options()).Stores(t.Context())[0]
-			list, _, err := store.Referrers(t.Context(), subject.Digest)
+			list, _, err := store().Referrers(t.Context(), subject.Digest)
 			if err == nil || errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), h.String()) {
 				t.Errorf("Referrers = %v %v, want an error that names what is gone and is not fs.ErrNotExist", list, err)
 			}
-			if _, _, err := store.Manifest(t.Context(), tt.asked); tt.asked != "" && (err == nil || errors.Is(err, fs.ErrNotExist)) {
+			if _, _, err := store().Manifest(t.Context(), tt.asked); tt.asked != "" && (err == nil || errors.Is(err, fs.ErrNotExist)) {
 				t.Errorf("Manifest(%s) = %v, want an error that is not fs.ErrNotExist", tt.asked, err)
 			}
-			if _, _, err := store.Manifest(t.Context(), tag+".sig"); !errors.Is(err, fs.ErrNotExist) {
+			if _, _, err := store().Manifest(t.Context(), tag+".sig"); !errors.Is(err, fs.ErrNotExist) {
 				t.Errorf("a tag that is not listed: %v, want fs.ErrNotExist", err)
 			}
 		})

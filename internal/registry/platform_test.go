@@ -58,6 +58,7 @@ func TestChoose(t *testing.T) {
 		{"arm64_v9_is_not_the_base", []string{"linux/arm64/v9"}, "linux/arm64/v8", -1},
 		{"base_runs_on_arm64_v9", []string{"linux/arm64/v9", "linux/arm64"}, "linux/arm64", 1},
 		{"amd64_v1_is_amd64", []string{"linux/amd64/v1"}, "linux/amd64", 0},
+		{"amd64_v1_is_the_base", []string{"linux/amd64/v2", "linux/amd64/v1"}, "linux/amd64", 1},
 		{"amd64_is_v1", []string{"linux/amd64/v2", "linux/amd64"}, "linux/amd64/v1", 1},
 		{"platform_of_the_config", []string{"?linux/arm64", "?linux/amd64"}, "linux/amd64", 1},
 		{"named_before_the_config", []string{"?linux/amd64", "linux/amd64"}, "linux/amd64", 1},

@@ -203,6 +203,16 @@ func TestReferrersFallback(t *testing.T) {
 			t.Errorf("%s: Referrers = %d %q %v, want three by the tag", tt.name, len(list), via, err)
 		}
 	}
+	for name, serve := range map[string]http.HandlerFunc{
+		"cut":             body(string(page(0, 3)[:200])),
+		"bad_descriptor":  body(strings.ReplaceAll(string(page(0, 1)), "100", "-100")),
+		"index_and_image": body(`{"manifests":[],"config":{},"layers":[]}`),
+		"forbidden":       code(403),
+	} {
+		if list, via, err := look(t, serve); err == nil || list != nil || via != ViaAPI {
+			t.Errorf("%s: Referrers = %v %q %v, want an error: the tag does not stand in for a list that is there", name, list, via, err)
+		}
+	}
 	for _, tt := range []struct{ name, tag string }{
 		{"web_page", "<html>"}, {"nothing", ""}, {"cut", string(page(0, 3)[:200])},
 	} {
