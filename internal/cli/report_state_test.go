@@ -207,7 +207,10 @@ func TestKilledAfterAPass(t *testing.T) {
 // A run that was cut short says so in its report, also where the policy would be content
 // with what had been seen by then.
 func TestInterruptedWhileMatching(t *testing.T) {
-	for _, tt := range []struct{ name, at string }{{"before", "sbom linux/amd64: "}, {"after", "vulnerabilities linux/amd64: "}} {
+	for _, tt := range []struct{ name, at, choice string }{
+		{"before", "sbom linux/amd64: ", "--platform=linux/amd64"}, {"after", "vulnerabilities linux/amd64: ", "--platform=linux/amd64"},
+		{"of_the_second_platform", "sbom linux/arm64: ", "--platforms=all"},
+	} {
 		t.Run(tt.name, func(t *testing.T) {
 			w := newWorld(t, testkit.RegistryOptions{})
 			ref, _ := w.push(w.image())
@@ -218,7 +221,7 @@ func TestInterruptedWhileMatching(t *testing.T) {
 			errs := &trigger{text: tt.at, pull: interrupt}
 			std := w.io(&out, &errs.Buffer, append([]string{
 				"verify", ref, "--registry-username", login, "--registry-password-file", w.passwordFile(), "--key", w.path("key.pem"),
-				"--report-dir", w.path("report"), "--sarif-file", w.path("x.sarif"), "--fail-on-severity", "none",
+				"--report-dir", w.path("report"), "--sarif-file", w.path("x.sarif"), "--fail-on-severity", "none", tt.choice,
 			}, w.dbFlags...)...)
 			std.Stderr = errs
 			code := cli.Main(ctx, std)

@@ -388,3 +388,21 @@ func TestNoChecksAreNotNoFailures(t *testing.T) {
 		t.Errorf("%d of the three outputs are there", found)
 	}
 }
+
+// An image that has no repository has no reference that a later step could deploy.
+func TestImageRefNeedsARepository(t *testing.T) {
+	for _, tt := range []struct {
+		subject report.Subject
+		want    string
+	}{
+		{report.Subject{Repository: "reg/app", Digest: "sha256:1"}, "reg/app@sha256:1"},
+		{report.Subject{Digest: "sha256:1"}, ""},
+		{report.Subject{Repository: "reg/app"}, ""},
+	} {
+		for _, o := range publish.Outputs(&report.Report{Subject: tt.subject}) {
+			if o.Name == "image-ref" && o.Value != tt.want {
+				t.Errorf("image-ref of %+v is %q, want %q", tt.subject, o.Value, tt.want)
+			}
+		}
+	}
+}
