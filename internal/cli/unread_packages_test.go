@@ -20,12 +20,17 @@ import (
 	"github.com/imagegate/imagegate/internal/testkit/grypedb"
 )
 
-// layerOf is a layer of these files, with or without entries for their directories.
+// layerOf is a layer of these files, with or without entries for their directories. With
+// them, "-> x" is a link to x.
 func layerOf(t *testing.T, files map[string]string, directories bool) testkit.Layer {
 	t.Helper()
 	if directories {
 		var l testkit.Layer
 		for _, name := range slices.Sorted(maps.Keys(files)) {
+			if to, ok := strings.CutPrefix(files[name], "-> "); ok {
+				l.Files = append(l.Files, testkit.File{Path: name, Symlink: to})
+				continue
+			}
 			l.Files = append(l.Files, testkit.File{Path: name, Content: []byte(files[name])})
 		}
 		return l
@@ -105,6 +110,9 @@ func TestUnreadPackageDatabase(t *testing.T) {
 		{"apk_line_that_is_no_field", map[string]string{"etc/os-release": release320, "lib/apk/db/installed": "P:musl\nV:1\nA:x86_64\n\nP:busybox\nV:1\n" + strings.Repeat("x", 2<<20) + "\n\n"}, "/lib/apk/db/installed"},
 		{"apk_of_zeros", map[string]string{"etc/os-release": release320, "lib/apk/db/installed": strings.Repeat("\x00", 4096)}, "/lib/apk/db/installed"},
 		{"rpm_of_zeros", map[string]string{"etc/os-release": "ID=rhel\nVERSION_ID=9.4\n", "var/lib/rpm/rpmdb.sqlite": strings.Repeat("\x00", 4096)}, "/var/lib/rpm/rpmdb.sqlite"},
+		{"dpkg_through_a_link", map[string]string{"etc/os-release": release12, "var/lib/dpkg": "-> ../../opt/dpkg", "opt/dpkg/status": " x\n" + debOK}, "/opt/dpkg/status"},
+		{"dpkg_file_that_is_a_link", map[string]string{"etc/os-release": release12, "var/lib/dpkg/status": "-> /opt/packages", "opt/packages": debOK + " x:\n\n x\n"}, "/opt/packages"},
+		{"rpm_through_a_link", map[string]string{"etc/os-release": "ID=fedora\nVERSION_ID=42\n", "var/lib/rpm": "-> ../../usr/lib/sysimage/rpm", "usr/lib/sysimage/rpm/rpmdb.sqlite": strings.Repeat("\x00", 4096)}, "/usr/lib/sysimage/rpm/rpmdb.sqlite"},
 		{"pacman_without_desc", map[string]string{"etc/os-release": "ID=arch\n", "var/lib/pacman/local/zlib-1-1/files": "%FILES%\nusr/\n"}, "/var/lib/pacman/local/zlib-1-1"},
 		{"portage_without_contents", map[string]string{"etc/os-release": "ID=gentoo\n", "var/db/pkg/sys-libs/zlib-1/SIZE": "1\n"}, "/var/db/pkg/sys-libs/zlib-1"},
 	} {
