@@ -139,7 +139,7 @@ func TestUnreadPackageDatabase(t *testing.T) {
 }
 
 // Whatever else could not be read is told with its path, and fails when that is asked for.
-func TestUnreadFiles(t *testing.T) {
+func TestUnreadFilesWarn(t *testing.T) {
 	w := newPackageWorld(t)
 	for _, tt := range []struct{ name, path, content string }{
 		{"nested_dpkg", "srv/root/var/lib/dpkg/status", " x\n" + debOK},
@@ -161,17 +161,6 @@ func TestUnreadFiles(t *testing.T) {
 			must(t, code, r, text, fault.Policy, report.Fail)
 		})
 	}
-	t.Run("nested_archives", func(t *testing.T) { // refused before anything is unpacked
-		w.ownTemp()
-		code, r, text := w.scanLayers([]testkit.Layer{layerOf(t, map[string]string{
-			"etc/os-release": release12, "var/lib/dpkg/status": debOK,
-			"app/bomb.jar": jarOf(t, map[string]string{"a.jar": strings.Repeat("\x00", 160<<20), "b.jar": strings.Repeat("\x00", 160<<20)}),
-		}, true)})
-		must(t, code, r, text, fault.OK, report.Warn)
-		if reasons := strings.Join(r.Verdict.Reasons, "\n"); !strings.Contains(reasons, "/app/bomb.jar") || !strings.Contains(reasons, "limit MaxRatio") {
-			t.Errorf("reasons %q, want the archive and its limit", reasons)
-		}
-	})
 	t.Run("nothing_in_it", func(t *testing.T) { // read to its end, and no package is in it
 		code, r, text := w.scanLayers([]testkit.Layer{layerOf(t, map[string]string{
 			"etc/os-release": release12, "var/lib/dpkg/status": debOK, "var/lib/dpkg/status.d/x.md5sums": "0123  bin/x\n",
@@ -179,6 +168,30 @@ func TestUnreadFiles(t *testing.T) {
 		}, true)}, "--fail-on-unread")
 		must(t, code, r, text, fault.OK, report.Pass)
 	})
+}
+
+// An archive that would take too much is refused before anything of it is unpacked.
+func TestNestedArchives(t *testing.T) {
+	w := newPackageWorld(t)
+	w.ownTemp()
+	zeros, in := strings.Repeat("\x00", 160<<20), jarOf(t, map[string]string{"META-INF/MANIFEST.MF": "Manifest-Version: 1.0\n"})
+	for range 9 {
+		in = jarOf(t, map[string]string{"in.jar": in})
+	}
+	for _, tt := range []struct{ name, jar, limit string }{
+		{"zeros", jarOf(t, map[string]string{"a.jar": zeros, "b.jar": zeros}), "limit MaxRatio"},
+		{"in_one_another", in, "limit MaxNesting"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			code, r, text := w.scanLayers([]testkit.Layer{layerOf(t, map[string]string{
+				"etc/os-release": release12, "var/lib/dpkg/status": debOK, "app/bomb.jar": tt.jar,
+			}, true)})
+			must(t, code, r, text, fault.OK, report.Warn)
+			if reasons := strings.Join(r.Verdict.Reasons, "\n"); !strings.Contains(reasons, "/app/bomb.jar") || !strings.Contains(reasons, tt.limit) {
+				t.Errorf("reasons %q, want the archive and its limit", reasons)
+			}
+		})
+	}
 }
 
 // samples are files of one package for each kind of package that an image may hold.
@@ -241,7 +254,7 @@ func TestPackagesWithoutDirectoryEntries(t *testing.T) {
 }
 
 // A vulnerable package of an image without entries for directories is found.
-func TestFindingWithoutDirectoryEntries(t *testing.T) {
+func TestDirectoriesThatNoLayerLists(t *testing.T) {
 	w := newPackageWorld(t)
 	files := map[string]string{"etc/os-release": release12, "app/node_modules/ok/package.json": npmOK, "var/lib/dpkg/status.d/tar": debTar}
 	for _, layers := range [][]testkit.Layer{
