@@ -1,6 +1,7 @@
 package cli_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"net"
@@ -74,6 +75,11 @@ func TestAdvisoriesAuto(t *testing.T) {
 			g.Files[keeperAt+".sig"] = sigstoreBundle(w.t, other, g.Files[keeperAt])
 		}, 0, nil, false,
 			fault.OK, report.Warn, "Docker's advisories could not be read", 2},
+		{"record_made_invisible", func(_ *world, g *testkit.Git) { g.Files[keeperAt] = []byte("{}") }, 0, nil, false, fault.OK, report.Warn, "another version of the file", 2},
+		{"record_about_another_package_not_signed", func(_ *world, g *testkit.Git) { delete(g.Files, "osv/other/CVE-2026-4.json.sig") }, 0, nil, false, fault.Policy, report.Fail, "", 2},
+		{"record_taken_back_and_not_signed", func(_ *world, g *testkit.Git) {
+			g.Files["osv/other/copy.json"] = bytes.Replace(bytes.Replace(g.Files[keeperAt], []byte("2026-01-01"), []byte("2026-02-01"), 1), []byte(`"affected"`), []byte(`"withdrawn":"2026-02-01T00:00:00Z","affected"`), 1)
+		}, 0, nil, false, fault.OK, report.Warn, "no signature lies beside it", 2},
 		{"no_records", func(_ *world, g *testkit.Git) { g.Files = map[string][]byte{"README.md": nil} }, 0, nil, false, fault.OK, report.Warn, "Docker's advisories could not be read", 2},
 		{"old", func(w *world, g *testkit.Git) { g.Made = now.Add(-6 * day) }, 0, nil, false, fault.Policy, report.Fail, "what was found since is not known", 2},
 		{"old_and_not_affected", func(w *world, g *testkit.Git) { *g = w.vendor(now.Add(-6*day), "23.7.6+110") }, 0, nil, false, fault.OK, report.Warn, "what was found since is not known", 2},
@@ -93,7 +99,7 @@ func TestAdvisoriesAuto(t *testing.T) {
 			must(t, code, r, text, tt.code, tt.want)
 			if tt.want == report.Fail {
 				finding(t, r, keeperID)
-				if len(r.Advisories) != 1 || r.Advisories[0].Commit != server.Commit() || r.Advisories[0].Signed != 2 {
+				if len(r.Advisories) != 1 || r.Advisories[0].Commit != server.Commit() || r.Advisories[0].Signed != 1 || r.Advisories[0].Records != 2 {
 					t.Errorf("advisories are %+v", r.Advisories)
 				}
 			}

@@ -161,6 +161,9 @@ func (p *platform) advised(ctx context.Context, db *vuln.DB, list *sbom.SBOM) (*
 	}
 	l.start(ctx, p.run, p.inputs)
 	feed, err := l.wait(ctx)
+	if err == nil {
+		err = l.verifyFor(ctx, ours, list.Distro())
+	}
 	switch {
 	case err != nil && l.auto() && ctx.Err() == nil:
 		return p.unadvised(ctx, db, list, ours, err)

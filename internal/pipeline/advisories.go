@@ -27,7 +27,8 @@ type lazyAdvisories struct {
 	sources []advisory.Source
 	later   map[int]func(context.Context, *fetch.Client) (advisory.Source, error)
 	// docker is set where nobody named a source: it is read when it is needed.
-	docker *dockerRepository
+	docker  *dockerRepository
+	signers attest.Options
 	// seen is what was noticed of the sources besides.
 	seen  []report.Observation
 	begun sync.Once
@@ -55,8 +56,9 @@ func (l *lazyAdvisories) start(ctx context.Context, r *run, in *inputs) {
 func (l *lazyAdvisories) all(ctx context.Context, r *run, client *fetch.Client, opt attest.Options) {
 	defer close(l.done)
 	defer r.timings.start("advisories", "")()
-	if l.err = l.read(ctx, client); l.err == nil {
-		l.err = l.verify(ctx, opt)
+	l.signers = opt
+	if l.err = l.read(ctx, client); l.err == nil && !l.auto() {
+		l.err = l.verify(ctx, l.feed.Verify)
 	}
 	if l.err == nil {
 		l.err = l.age(r.cfg.AdvisoriesMaxAge, r.deps.Now)
@@ -104,7 +106,9 @@ func (l *lazyAdvisories) age(most time.Duration, now time.Time) error {
 	return nil
 }
 
-func (l *lazyAdvisories) verify(ctx context.Context, opt attest.Options) error {
+// verify verifies signatures by all, or for some packages. The error has code Unavailable.
+func (l *lazyAdvisories) verify(ctx context.Context, all func(context.Context, advisory.Verifier) error) error {
+	opt := l.signers
 	if len(opt.Roots) == 0 { // parsed once, and not for each of thousands of records
 		root, err := trust.Embedded()
 		if err != nil {
@@ -112,14 +116,25 @@ func (l *lazyAdvisories) verify(ctx context.Context, opt attest.Options) error {
 		}
 		opt.Roots = []*trust.Root{root}
 	}
-	return l.feed.Verify(ctx, func(ctx context.Context, f advisory.File) (string, error) {
+	return all(ctx, func(ctx context.Context, f advisory.File) (string, error) {
 		signed, err := checkSigned(ctx, f.Name, f.Data, f.Signature, opt)
 		return signed.signer, err
 	})
 }
 
-// wait returns the advisories once their signatures are known to be good. The error has
-// code Unavailable.
+// verifyFor verifies what may decide about these packages, where nobody named a source:
+// there every run would pay for all the others.
+func (l *lazyAdvisories) verifyFor(ctx context.Context, packages []report.Package, d *report.Distro) error {
+	if !l.auto() {
+		return nil
+	}
+	return l.verify(ctx, func(ctx context.Context, verify advisory.Verifier) error {
+		return l.feed.VerifyFor(ctx, packages, d, verify)
+	})
+}
+
+// wait returns the advisories, once their signatures are known to be good where the user
+// named them. The error has code Unavailable.
 func (l *lazyAdvisories) wait(ctx context.Context) (*advisory.Feed, error) {
 	select {
 	case <-l.done:
@@ -164,7 +179,9 @@ func (p *platform) adviseSources(m *vuln.Matches, f *advisory.Feed) {
 		if s.Signed > 0 {
 			m.See(report.Information, 0, fmt.Sprintf("%d of %s in %s signed by %s", s.Signed, count(s.Records, "advisory record"), name, strings.Join(s.Signers, ", ")))
 		}
-		if rest := s.Records - s.Signed; rest > 0 {
+		if rest := s.Records - s.Signed; rest > 0 && p.inputs.advisories.auto() {
+			m.See(report.Information, 0, fmt.Sprintf("%s in %s about other packages, and not looked at", count(rest, "advisory record"), name))
+		} else if rest > 0 {
 			m.See(report.Information, 0, fmt.Sprintf("%s in %s taken on your word: no signature lies beside them", count(rest, "advisory record"), name))
 		}
 	}

@@ -13,7 +13,8 @@ type Advisories struct {
 	Commit  string `json:"commit,omitempty"`
 	Records int    `json:"records"`
 	// Signed of them have a signature that verified, made by Signers. The others stand on
-	// the word of whoever named the source.
+	// the word of whoever named the source; where nobody did, they are about packages that
+	// are not here, and decided nothing.
 	Signed  int      `json:"signed"`
 	Signers []string `json:"signers"`
 }

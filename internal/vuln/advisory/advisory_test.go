@@ -5,11 +5,14 @@ import (
 	"archive/zip"
 	"bytes"
 	"compress/gzip"
+	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -343,6 +346,49 @@ func TestRecordsAboutImages(t *testing.T) {
 		if got := f.Covers(report.Package{PURL: purl, Name: "b", Version: "1"}, nil); got != want {
 			t.Errorf("%s is covered: %v", purl, got)
 		}
+	}
+}
+
+// TestVerifyFor: what may decide about a package is verified before it does, in each call,
+// and the rest is not looked at.
+func TestVerifyFor(t *testing.T) {
+	in := func(name, id, about string) File {
+		f := osv(id, "DHI", about, "[]", `["1"]`)
+		f.Name, f.Signature = name, []byte("sig")
+		return f
+	}
+	f := feed(t, in("osv/a/1.json", "X1", "a"), in("osv/b/2.json", "X2", "b"), in("osv/b/3.json", "X3", "a"), in("osv/a/4.json", "X4", "c"),
+		File{Name: "osv/z/5.json", Data: []byte("{}"), Signature: []byte("sig")})
+	call := func(name string, bad string) ([]string, error) {
+		var mu sync.Mutex
+		var asked []string
+		err := f.VerifyFor(t.Context(), []report.Package{{PURL: "pkg:dhi/" + name + "@1"}}, nil, func(_ context.Context, f File) (string, error) {
+			mu.Lock()
+			defer mu.Unlock()
+			if asked = append(asked, f.Name); f.Name == bad {
+				return "", errors.New("bad")
+			}
+			return "somebody", nil
+		})
+		slices.Sort(asked)
+		return asked, err
+	}
+	for _, tt := range []struct {
+		name, bad string
+		want      []string
+	}{
+		{"a", "osv/b/3.json", []string{"osv/a/1.json", "osv/a/4.json", "osv/b/3.json", "osv/z/5.json"}},
+		{"a", "osv/b/3.json", []string{"osv/b/3.json"}},
+		{"b", "", []string{"osv/b/2.json", "osv/b/3.json"}},
+		{"b", "", nil},
+	} {
+		asked, err := call(tt.name, tt.bad)
+		if !slices.Equal(asked, tt.want) || (err != nil) != (tt.bad != "") {
+			t.Errorf("for %s verified %q, %v; want %q", tt.name, asked, err, tt.want)
+		}
+	}
+	if s := f.Sources()[0]; s.Signed != 4 || s.Records != 4 {
+		t.Errorf("%+v", s)
 	}
 }
 

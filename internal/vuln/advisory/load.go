@@ -96,14 +96,15 @@ func (l *loader) document(f File, signed bool, info *SourceInfo) {
 	} else {
 		info.Records++
 		c.records = 1
-		l.feed.add(r)
+		c.keys = l.feed.add(r)
 	}
 	if f.Signature != nil || signed && r != nil {
 		l.feed.checks = append(l.feed.checks, c)
 	}
 }
 
-func (f *Feed) add(r *record) {
+// add takes a record, and returns how it names packages.
+func (f *Feed) add(r *record) (keys []key) {
 	f.records++
 	if r.Withdrawn != nil {
 		f.withdrawn++
@@ -123,7 +124,9 @@ func (f *Feed) add(r *record) {
 		}
 		k := key{a.Package.Ecosystem, a.Package.Name}
 		f.entries[k] = append(f.entries[k], entry{r, a})
+		keys = append(keys, k)
 	}
+	return keys
 }
 
 // supersede keeps, of the copies of one record that name a package, the newest: two
