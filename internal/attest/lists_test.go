@@ -267,7 +267,9 @@ func TestEntriesOfALayout(t *testing.T) {
 		return fmt.Sprintf(`{"mediaType":"%s","digest":"%s","size":1%s}`, ociType, d, more)
 	}
 	nested := `{"schemaVersion":2,"manifests":[` + entry(imageDigest("b"), `,"platform":{"os":"linux","architecture":"arm64"}`) + `%s]}`
-	attestation := `,"platform":{"os":"unknown","architecture":"unknown"},"annotations":{"` + annoReferenceType + `":"` + referenceAttest + `"}`
+	of := func(image v1.Hash) string {
+		return entry(img, `,"platform":{"os":"unknown","architecture":"unknown"},"annotations":{"`+annoReferenceType+`":"`+referenceAttest+`","`+annoReferenceOf+`":"`+image.String()+`"}`)
+	}
 	for _, tt := range []struct {
 		name    string
 		entries func(dir fstest.MapFS) string
@@ -282,9 +284,20 @@ func TestEntriesOfALayout(t *testing.T) {
 			return entry(v1.Hash{Algorithm: "sha512", Hex: strings.Repeat("ab", 64)}, "")
 		}, "is not sha256"},
 		{"platform_of_a_nested_index", func(dir fstest.MapFS) string { return nest(dir, fmt.Sprintf(nested, "")) }, ""},
-		{"attestation_of_a_nested_index", func(dir fstest.MapFS) string {
-			return nest(dir, fmt.Sprintf(nested, ","+entry(img, attestation)))
+		{"attestation_of_a_platform_that_is_there", func(dir fstest.MapFS) string {
+			there := digestOf([]byte("{}"))
+			dir["blobs/sha256/"+there.Hex] = &fstest.MapFile{Data: []byte("{}")}
+			return nest(dir, fmt.Sprintf(nested, ","+of(there)))
 		}, "manifest " + img.String() + ": open"},
+		{"attestation_of_a_platform_that_is_not", func(dir fstest.MapFS) string {
+			return nest(dir, fmt.Sprintf(nested, ","+of(imageDigest("b"))))
+		}, ""},
+		{"something_else_of_a_nested_index", func(dir fstest.MapFS) string {
+			return nest(dir, fmt.Sprintf(nested, ","+entry(img, "")))
+		}, "manifest " + img.String() + ": open"},
+		{"platform_of_the_layout_itself", func(fstest.MapFS) string {
+			return entry(img, `,"platform":{"os":"linux","architecture":"amd64"}`)
+		}, ""},
 		{"nested_index_that_is_cut", func(dir fstest.MapFS) string { return nest(dir, nested[:40]) }, "index: "},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

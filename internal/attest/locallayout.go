@@ -48,7 +48,7 @@ func (l *local) index(raw []byte, seen map[v1.Hash]bool, depth int) error {
 		seen[d.Digest] = true
 		raw, err := l.entry(d)
 		switch {
-		case errors.Is(err, fs.ErrNotExist) && depth > 0 && isPlatform(d): // a layout may hold one platform of an index
+		case errors.Is(err, fs.ErrNotExist) && l.mayLack(d):
 			continue
 		case err == nil && d.MediaType.IsIndex():
 			err = l.index(raw, seen, depth+1)
@@ -75,9 +75,14 @@ func (l *local) entry(d v1.Descriptor) ([]byte, error) {
 	return raw, err
 }
 
-// isPlatform reports whether an entry of an image's index is the image of a platform.
-func isPlatform(d v1.Descriptor) bool {
-	return d.Platform != nil && d.Platform.OS != "" && d.Platform.OS != "unknown" && d.Annotations[annoReferenceType] == ""
+// mayLack reports whether the layout is whole without what an entry names: it may hold
+// one platform of an index, and then lacks the others and what BuildKit attests of them.
+func (l *local) mayLack(d v1.Descriptor) bool {
+	if about, err := v1.NewHash(d.Annotations[annoReferenceOf]); err == nil {
+		_, err := l.readBlob(about, l.lim.manifest)
+		return errors.Is(err, fs.ErrNotExist)
+	}
+	return d.Platform != nil && d.Platform.OS != "" && d.Platform.OS != "unknown"
 }
 
 // mark notes the tag and cosign's mark of an entry of the layout's own index.

@@ -329,6 +329,8 @@ func TestLayoutOfAttestationsLacksOne(t *testing.T) {
 	}
 	code, r, text = w.verify(ref, "--require", "none", "--attestation", layout)
 	must(t, code, r, text, fault.Unavailable, report.Error)
+	code, r, text = w.verify("oci-dir:"+layout, "--require", "none")
+	must(t, code, r, text, fault.Unavailable, report.Error)
 }
 
 // Saved evidence of a run that could not read something is no better the second time.
