@@ -126,14 +126,6 @@ func (s *SBOM) look(ctx context.Context, src source.Source, more []remark, opt O
 	return nil
 }
 
-// unknowns keeps what could not be read of a file of which something else could: a
-// database of which a part was read is as unread as one of which nothing was.
-func unknowns() cataloging.UnknownsConfig {
-	c := cataloging.DefaultUnknownsConfig()
-	c.RemoveWhenPackagesDefined = false
-	return c
-}
-
 // sortRelationships orders what the catalogers found side by side, in whatever order
 // they ended.
 func sortRelationships(in []artifact.Relationship) {
@@ -184,7 +176,9 @@ func config(opt Options, embedded *embedded, without []string) *syft.CreateSBOMC
 		WithTool(opt.Tool, opt.Version).
 		WithPackagesConfig(p).
 		WithParallelism(opt.Parallel).
-		WithUnknownsConfig(unknowns()).
+		// A database of which a part was read is as unread as one of which nothing was; and
+		// that an executable carries no package is not worth a word.
+		WithUnknownsConfig(cataloging.UnknownsConfig{RemoveWhenPackagesDefined: false, IncludeExecutablesWithoutPackages: false}).
 		WithCatalogers(pkgcataloging.NewAlwaysEnabledCatalogerReference(embedded)).
 		WithCatalogerSelection(cataloging.NewSelectionRequest().WithRemovals(without...))
 }

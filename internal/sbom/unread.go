@@ -22,7 +22,6 @@ type remark struct {
 // none are Syft's remarks about a file that was read to its end and holds no package that
 // is known, or of which no package is missing.
 var none = []string{
-	"no package identified in executable file",
 	"no package identified in archive",
 	"unable to determine packages", // a list or a resource without any
 	"rust cataloger: unable to read dependency information: unknown file format",
