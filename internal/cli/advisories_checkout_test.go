@@ -1,6 +1,7 @@
 package cli_test
 
 import (
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
@@ -120,6 +121,52 @@ func TestAdvisoriesAreWhatTheCommitHolds(t *testing.T) {
 			}
 			if tt.want == report.Fail {
 				finding(t, r, keeperID)
+			}
+		})
+	}
+}
+
+// TestFeedIsWhatTheCommitHolds: of a checkout of a feed, too, the commit decides.
+func TestFeedIsWhatTheCommitHolds(t *testing.T) {
+	const at = "vex/app/dhi-app.vex.json"
+	for _, tt := range []struct {
+		name string
+		edit func(root string) error
+		code fault.Code
+		want report.DecisionStatus
+		says string
+	}{
+		{"as_cloned", nil, fault.Policy, report.Open, ""},
+		{"document_deleted", func(root string) error { return os.Remove(filepath.Join(root, filepath.FromSlash(at))) }, fault.Policy, report.Open, ""},
+		{"objects_deleted", func(root string) error { return os.RemoveAll(filepath.Join(root, ".git", "objects")) }, fault.OK, report.Suppressed, "does not hold this object"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			w := newWorld(t, testkit.RegistryOptions{})
+			ref, _ := w.push(w.image()) // its own statement clears the finding
+			document := openVEX("affected")
+			document["timestamp"] = built.Add(time.Hour).Format(time.RFC3339)
+			data, err := json.Marshal(document)
+			if err != nil {
+				t.Fatal(err)
+			}
+			root := filepath.Join(t.TempDir(), "feed")
+			if _, err := (testkit.Git{Made: built, Files: map[string][]byte{at: data, at + ".sig": sigstoreBundle(t, w.key, data)}}).Checkout(root); err != nil {
+				t.Fatal(err)
+			}
+			if tt.edit != nil {
+				if err := tt.edit(root); err != nil {
+					t.Fatal(err)
+				}
+			}
+			code, r, text := w.verify(ref, "--require", "none", "--vex-feed", root)
+			if r == nil {
+				t.Fatal(text)
+			}
+			if d := finding(t, r, "CVE-2025-4802").Decision; code != tt.code || d.Status != tt.want || r.Verdict.Result == report.Pass {
+				t.Errorf("exit %d, verdict %s, decision %+v", code, r.Verdict.Result, d)
+			}
+			if tt.says != "" && !strings.Contains(text, tt.says) && !strings.Contains(strings.Join(r.Verdict.Reasons, "\n"), tt.says) {
+				t.Errorf("the verdict does not say %q: %q", tt.says, r.Verdict.Reasons)
 			}
 		})
 	}

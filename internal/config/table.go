@@ -133,9 +133,9 @@ func Options() []Option {
 		{Name: "db-max-age", Kind: Duration, Default: "5d", Group: "Database", set: duration(func(c *Config) *time.Duration { return &c.DBMaxAge }),
 			Help: "Oldest database that may decide; 0 accepts any age"},
 		{Name: "cache", Kind: Bool, Default: "true", Group: "Database", set: boolean(func(c *Config) *bool { return &c.Cache }),
-			Help: "Keep the database between runs"},
+			Help: "Keep the database, and Docker's advisories by their commit, between runs"},
 		{Name: "cache-dir", Kind: String, Group: "Database", set: str(func(c *Config) *string { return &c.CacheDir }),
-			Help: "Where the database is kept; empty means imagegate in the user's cache directory"},
+			Help: "Where they are kept; empty means imagegate in the user's cache directory"},
 
 		{Name: "sbom-formats", Kind: List, Default: "syft-json,spdx-json,cyclonedx-json", Group: "Reports", set: setFormats,
 			Help: "SBOM formats to write: syft-json, spdx-json, cyclonedx-json"},
