@@ -77,7 +77,7 @@ func (img *Image) read(ctx context.Context, e Entry) (*Manifest, error) {
 			m, err = img.load(ctx, e.Descriptor, raw)
 		}
 		if isAbsent(err) && img.store.place.registry == "" {
-			return nil, fault.New(fault.Unavailable, op, "it lists this platform and does not hold it, as docker save does with a platform that was not pulled: choose another, or pull it and save it with docker save --platform", err)
+			return nil, fault.New(fault.Unavailable, op, img.heldHint(ctx), err)
 		}
 		if err != nil {
 			return nil, img.store.place.explain(op, err)
@@ -87,6 +87,26 @@ func (img *Image) read(ctx context.Context, e Entry) (*Manifest, error) {
 	own := *m // one manifest may stand in several entries
 	own.Descriptor, own.Platform = e.Descriptor, e.Platform
 	return &own, nil
+}
+
+// heldHint is the next step where a layout lists a platform and does not hold it, which is
+// what docker save writes of a platform that was not pulled.
+func (img *Image) heldHint(ctx context.Context) string {
+	hint := "the platform is listed and was not saved: pull it and save it with docker save --platform"
+	list, err := img.entries(ctx)
+	if err != nil {
+		return hint
+	}
+	var held []string
+	for _, e := range list {
+		if _, err := img.entryBytes(ctx, e.Descriptor); err == nil {
+			held = append(held, e.Platform.String())
+		}
+	}
+	if len(held) > 0 {
+		hint += ", or choose one that is there: " + shortList(held, 20)
+	}
+	return hint
 }
 
 func (img *Image) keep(m *Manifest) {

@@ -264,7 +264,7 @@ func TestPlatformThatWasNotSaved(t *testing.T) {
 		t.Errorf("the platform that is there: %v", err)
 	}
 	_, err := img.Manifest(t.Context(), arm64)
-	if fault.CodeOf(err) != fault.Unavailable || !strings.Contains(fault.HintOf(err), "docker save --platform") {
+	if fault.CodeOf(err) != fault.Unavailable || !strings.HasSuffix(fault.HintOf(err), "docker save --platform, or choose one that is there: linux/amd64") {
 		t.Errorf("the other: %v (hint %q), want Unavailable with what to do", err, fault.HintOf(err))
 	}
 }
