@@ -34,6 +34,13 @@ func redirect(to *testkit.Registry) testkit.Effect {
 	}
 }
 
+// bare is the image without any attestation or signature, of nobody who promises some.
+func (w *world) bare() testkit.Image {
+	img := w.image().Without(testkit.PredicateOpenVEX).Without(testkit.PredicateSPDX).Without(testkit.PredicateProvenance)
+	img.Key, img.NotDHI = nil, true
+	return img
+}
+
 // A token service knows nothing of images: what it answers is a login that failed, never
 // "there is none".
 func TestTokenServiceThatRefuses(t *testing.T) {
@@ -55,7 +62,7 @@ func TestTokenServiceThatRefuses(t *testing.T) {
 // The same in the registry that holds the attestations: it could not be asked.
 func TestTokenServiceOfTheAttestationsThatRefuses(t *testing.T) {
 	w := newWorld(t, testkit.RegistryOptions{})
-	ref, _ := w.push(w.image().Without(testkit.PredicateOpenVEX).Without(testkit.PredicateSPDX).Without(testkit.PredicateProvenance))
+	ref, _ := w.push(w.bare())
 	other := another(t, testkit.RegistryOptions{Auth: testkit.Bearer, Username: login, Password: password})
 	for _, status := range []int{400, 404, 405} {
 		other.Heal()
@@ -124,9 +131,7 @@ func TestReferrersAreAskedForToTheEnd(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			w := newWorld(t, testkit.RegistryOptions{})
-			none := w.image().Without(testkit.PredicateOpenVEX).Without(testkit.PredicateSPDX).Without(testkit.PredicateProvenance)
-			none.Key = nil
-			ref, _ := w.push(none)
+			ref, _ := w.push(w.bare())
 			w.registry.Inject(testkit.Asks(testkit.KindReferrers, ""), tt.effect, 0)
 			code, r, text := w.verify(ref, "--require", "none", "--fail-on-severity", "critical")
 			must(t, code, r, text, fault.OK, tt.result)
@@ -152,9 +157,7 @@ func TestReferrersAreAskedForToTheEnd(t *testing.T) {
 // A web page in place of an attestation's tag is not "there is none".
 func TestTagThatIsAWebPage(t *testing.T) {
 	w := newWorld(t, testkit.RegistryOptions{})
-	img := w.image().Without(testkit.PredicateOpenVEX).Without(testkit.PredicateSPDX).Without(testkit.PredicateProvenance)
-	img.Key = nil
-	ref, b := w.push(img)
+	ref, b := w.push(w.bare())
 	for _, suffix := range []string{".att", ".sig", ".sbom"} {
 		w.registry.Heal()
 		w.registry.Inject(testkit.Asks(testkit.KindManifest, tagOf(b.Platform("linux/amd64").Manifest.Digest())+suffix), testkit.Body("text/html", []byte(htmlPage)), 0)
