@@ -146,10 +146,13 @@ func (p *platform) unadvised(ctx context.Context, db *vuln.DB, list *sbom.SBOM, 
 	for _, in := range ours {
 		names = append(names, in.Name+" "+in.Version)
 	}
-	p.observe(report.Observation{Stage: report.StageVuln, Kind: report.Unread, Count: len(ours),
-		Message: fmt.Sprintf("Docker's advisories could not be read, so they judged none of %s (%s): %v; let the repository be reached from here, or give advisories a checkout of it",
-			count(len(ours), "package")+" of Docker's", listed(names), why)})
-	return db.Match(ctx, list.Syft(), vuln.MatchOptions{Logger: p.deps.Logger})
+	m, err := db.Match(ctx, list.Syft(), vuln.MatchOptions{Logger: p.deps.Logger})
+	if err != nil {
+		return nil, err
+	}
+	m.See(report.Unread, len(ours), fmt.Sprintf("Docker's advisories could not be read, so they judged none of %s (%s): %v; let the repository be reached from here, or give advisories a checkout of it",
+		count(len(ours), "package")+" of Docker's", listed(names), why))
+	return m, nil
 }
 
 // advised matches the vendor's packages against its advisories, and everything else
@@ -196,7 +199,7 @@ func (p *platform) advised(ctx context.Context, db *vuln.DB, list *sbom.SBOM) (*
 	if err := db.Enrich(found.Vulnerabilities); err != nil {
 		m.See(report.Unread, 0, fmt.Sprintf("some details of the advisories' findings could not be read: %v", err))
 	}
-	p.observe(l.seen...)
+	m.Observations = append(m.Observations, l.seen...)
 	p.adviseSources(m, feed)
 	m.Vulnerabilities = append(m.Vulnerabilities, found.Vulnerabilities...)
 	for _, problem := range found.Problems {

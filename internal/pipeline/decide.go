@@ -95,51 +95,46 @@ func (r *run) vexRules(rep *report.Report) {
 }
 
 // decide applies VEX to the findings.
-func (p *platform) decide(ctx context.Context) {
+func (p *platform) decide(ctx context.Context) ended {
 	p.origins()
 	switch {
 	case !p.want.VEX:
-		p.stage(report.StageVEX, report.Skipped, "not asked for")
-		return
+		return skipped(report.StageVEX)
 	case p.cfg.VEXPolicy == config.VEXOff:
-		p.stage(report.StageVEX, report.Skipped, "vex-policy is off: nothing is suppressed")
-		return
+		return ends(report.StageVEX, report.Skipped, "vex-policy is off: nothing is suppressed")
 	}
 	defer p.timings.start(report.StageVEX, p.name)()
-	docs, rejected := p.documents(ctx)
+	docs, rejected, seen := p.documents(ctx)
 	image, opt := p.vexImage(), p.vexOptions()
 	// The order of a canonical report, so that the ledger of equal evidence is equal.
 	res, err := vex.Decide((&report.Report{Vulnerabilities: p.report.Vulnerabilities}).Canonical().Vulnerabilities, docs, image, opt)
 	if err != nil {
-		p.fail(report.StageVEX, err)
-		return
+		return failed(report.StageVEX, err, seen...)
 	}
-	p.explain(res.Vulnerabilities, docs, image, opt)
+	seen = append(seen, p.explain(res.Vulnerabilities, docs, image, opt)...)
 	res.Documents = append(res.Documents, rejected...)
 	p.report.Vulnerabilities, p.report.VEX.Documents, p.report.VEX.Hygiene = res.Vulnerabilities, res.Documents, &res.Hygiene
-	p.observe(res.Observations...)
-	p.ledger(res, image, opt)
+	seen = slices.Concat(seen, res.Observations, p.ledger(res, image, opt))
 	if len(p.report.VEX.Documents) == 0 {
-		p.stage(report.StageVEX, report.Missing, "there is no VEX document")
-		return
+		return ends(report.StageVEX, report.Missing, "there is no VEX document", seen...)
 	}
 	suppressed := report.CountVulnerabilities(res.Vulnerabilities).Suppressed
-	p.stage(report.StageVEX, report.Done, fmt.Sprintf("%d of %s suppressed by %s", suppressed,
-		count(len(res.Vulnerabilities), "finding"), count(len(docs), "document")))
+	return ends(report.StageVEX, report.Done, fmt.Sprintf("%d of %s suppressed by %s", suppressed,
+		count(len(res.Vulnerabilities), "finding"), count(len(docs), "document")), seen...)
 }
 
 // ledger writes what became of each finding and document.
-func (p *platform) ledger(res vex.Result, image vex.Image, opt vex.Options) {
+func (p *platform) ledger(res vex.Result, image vex.Image, opt vex.Options) []report.Observation {
 	canonical := (&report.Report{Vulnerabilities: res.Vulnerabilities, VEX: report.VEX{Documents: res.Documents}}).Canonical()
 	res.Vulnerabilities, res.Documents = canonical.Vulnerabilities, canonical.VEX.Documents
 	var b bytes.Buffer
 	ledger := vex.NewLedger(res, image, opt)
 	ledger.Advisories = (&report.Report{Advisories: p.report.Advisories}).Canonical().Advisories
 	if err := ledger.Write(&b); err != nil {
-		p.saw(report.StageVEX, report.Information, err.Error())
-		return
+		return []report.Observation{saw(report.StageVEX, report.LeftOut, "the ledger was not written: "+err.Error())}
 	}
 	p.file(report.File{Path: report.FileLedger, MediaType: "application/json", Data: b.Bytes()})
+	return nil
 }
 
 // Explained is everything that was said of one finding.
@@ -151,10 +146,10 @@ type Explained struct {
 }
 
 // explain tells of the vulnerability that Want.Explain names.
-func (p *platform) explain(vs []report.Vulnerability, docs []vex.Document, image vex.Image, opt vex.Options) {
+func (p *platform) explain(vs []report.Vulnerability, docs []vex.Document, image vex.Image, opt vex.Options) []report.Observation {
 	name := p.want.Explain
 	if name == "" {
-		return
+		return nil
 	}
 	for _, v := range vs {
 		if !strings.EqualFold(v.ID, name) && !slices.ContainsFunc(v.Aliases, func(a string) bool { return strings.EqualFold(a, name) }) {
@@ -162,12 +157,12 @@ func (p *platform) explain(vs []report.Vulnerability, docs []vex.Document, image
 		}
 		list, more, err := vex.Explain(v, docs, image, opt)
 		if err != nil {
-			p.saw(report.StageVEX, report.Information, err.Error())
-			return
+			return []report.Observation{saw(report.StageVEX, report.LeftOut, name+" was not explained: "+err.Error())}
 		}
 		v.Platform = p.name
 		p.explained = append(p.explained, Explained{v, list, more})
 	}
+	return nil
 }
 
 // documents turns verified attestations, files that the user named and unverified
@@ -176,11 +171,11 @@ func (p *platform) explain(vs []report.Vulnerability, docs []vex.Document, image
 // else they are read, within bounds, to object and to tell what they would have covered.
 // The base's own are for packages of the base only, which vex sees by the digest that they
 // speak of.
-func (p *platform) documents(ctx context.Context) (docs []vex.Document, rejected []report.VEXDocument) {
+func (p *platform) documents(ctx context.Context) (docs []vex.Document, rejected []report.VEXDocument, seen []report.Observation) {
 	add := func(source, digest, signer, trust string, d vex.Document, err error) {
 		if err != nil {
 			rejected = append(rejected, vex.Rejected(source, digest, signer, trust, err))
-			p.saw(report.StageVEX, report.Information, fmt.Sprintf("%s was not used: %v", source, err))
+			seen = append(seen, saw(report.StageVEX, report.Information, fmt.Sprintf("%s was not used: %v", source, err)))
 			return
 		}
 		docs = append(docs, d)
@@ -197,17 +192,17 @@ func (p *platform) documents(ctx context.Context) (docs []vex.Document, rejected
 		add("attestation "+u.Digest, u.Digest, "", report.TrustUnverified, d, err)
 	}
 	if len(beyond) > 0 {
-		p.observe(report.Observation{Stage: report.StageVEX, Kind: report.LeftOut, Family: attest.FamilyVEX, Count: len(beyond),
+		seen = append(seen, report.Observation{Stage: report.StageVEX, Kind: report.LeftOut, Family: attest.FamilyVEX, Count: len(beyond),
 			Message: fmt.Sprintf("%s not verified, of %s, not read: at most %d documents and %s are read to tell whether they object", count(len(beyond), "VEX attestation"),
 				bytesText(sizeOf(beyond)), vex.MaxUnverifiedDocuments, bytesText(vex.MaxUnverifiedBytes))})
 	}
-	p.feedDocuments(ctx, add)
+	seen = append(seen, p.feedDocuments(ctx, add)...)
 	for _, f := range p.inputs.vex {
 		d, err := vex.FromFile(f.name, f.data)
 		add(f.name, digestOf(f.data), "", report.TrustNamed, d, err)
 		p.evidence(report.Evidence{Kind: "vex", Name: f.name, Digest: digestOf(f.data), Size: int64(len(f.data))})
 	}
-	return docs, rejected
+	return docs, rejected, seen
 }
 
 // doubtfulVEX are the unverified VEX attestations to read. Where they may suppress that is

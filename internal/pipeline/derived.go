@@ -68,13 +68,13 @@ type baseName struct{ reference, source string }
 // layers, and verifies its attestations in turn, by the same rules as the image's own.
 // A chain ID is no key of a registry: without a name the base stays unknown, and only
 // the layers tell its packages.
-func (p *platform) findBase(ctx context.Context) {
+func (p *platform) findBase(ctx context.Context) []report.Observation {
 	if p.inputs.baseSBOM != nil {
 		p.ground.purls = purlsOf(p.inputs.baseSBOM)
 	}
 	state := p.ground.boundary.State
 	if state != vex.Derived && (p.cfg.Base == "" || state != vex.NoBase) {
-		return
+		return nil
 	}
 	var names []baseName
 	if p.cfg.Base != "" {
@@ -85,15 +85,14 @@ func (p *platform) findBase(ctx context.Context) {
 	defer p.timings.start("base", p.name)()
 	var why []string
 	for _, name := range names {
-		err := p.tryBase(ctx, name)
+		of, err := p.tryBase(ctx, name)
 		if err == nil {
-			return
+			return of
 		}
 		why = append(why, fmt.Sprintf("%s (%s) is not: %v", name.reference, name.source, err))
 	}
 	if p.report.Subject.Base == nil { // no label, and base names an image that it is not built on
-		p.saw(report.StageAttest, report.LeftOut, "the base image was not found: "+strings.Join(why, "; "))
-		return
+		return []report.Observation{saw(report.StageAttest, report.LeftOut, "the base image was not found: "+strings.Join(why, "; "))}
 	}
 	b := *p.report.Subject.Base
 	b.Reason += "; which image that is was not shown, so none of its VEX counts: "
@@ -107,23 +106,23 @@ func (p *platform) findBase(ctx context.Context) {
 	if p.cfg.Base != "" {
 		kind = report.LeftOut
 	}
-	p.saw(report.StageAttest, kind, "base image: "+b.Reason)
+	return []report.Observation{saw(report.StageAttest, kind, "base image: "+b.Reason)}
 }
 
 // tryBase accepts an image as the base when its layers are the first of ours.
-func (p *platform) tryBase(ctx context.Context, name baseName) error {
+func (p *platform) tryBase(ctx context.Context, name baseName) (seen []report.Observation, err error) {
 	opt := p.registryOptions(p.inputs)
 	if p.img.Source != registry.SourceRegistry || !strings.HasPrefix(name.reference, p.img.Registry+"/") {
 		opt.Username, opt.Password = "", "" // the login is for the image's registry only
 	}
 	img, err := registry.Open(ctx, name.reference, opt)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer func() { _ = img.Close() }()
 	man, err := img.Manifest(ctx, p.man.Platform)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	layers := diffIDs(man)
 	boundary := p.ground.boundary
@@ -132,7 +131,7 @@ func (p *platform) tryBase(ctx context.Context, name baseName) error {
 		boundary = vex.FindBoundary(p.ground.diffIDs, chain[len(chain)-1])
 	}
 	if err := boundary.CheckBase(p.ground.diffIDs, layers); err != nil {
-		return err
+		return nil, err
 	}
 	p.ground.boundary = boundary
 	p.ground.digests, p.ground.repository = []string{man.Descriptor.Digest.String()}, img.Repository
@@ -144,14 +143,14 @@ func (p *platform) tryBase(ctx context.Context, name baseName) error {
 	}
 	p.evidence(report.Evidence{Kind: "base", Name: img.Reference, Digest: b.Digest, Size: man.Descriptor.Size})
 	if p.want.Attestations {
-		p.attestBase(ctx, img, man, &b)
+		seen = p.attestBase(ctx, img, man, &b)
 	}
 	p.setBase(b)
-	return nil
+	return seen, nil
 }
 
 // attestBase verifies the attestations of the base and reads its bill.
-func (p *platform) attestBase(ctx context.Context, img *registry.Image, man *registry.Manifest, b *report.Base) {
+func (p *platform) attestBase(ctx context.Context, img *registry.Image, man *registry.Manifest, b *report.Base) []report.Observation {
 	subject := attest.Subject{Digest: man.Descriptor.Digest, Repository: img.Repository, DHI: img.IsDHI()}
 	if img.Index != nil {
 		subject.Index, subject.IndexRaw = img.Root.Digest, img.RootRaw
@@ -163,9 +162,8 @@ func (p *platform) attestBase(ctx context.Context, img *registry.Image, man *reg
 	res, err := attest.Verify(ctx, subject, stores, p.inputs.attestOptions(p.cfg, p.deps))
 	if err != nil {
 		b.Reason += fmt.Sprintf("; its attestations could not be verified: %v", err)
-		p.observe(report.Observation{Stage: report.StageAttest, Kind: report.Unread, Family: attest.FamilyVEX,
-			Message: "attestations of the base image: " + err.Error()})
-		return
+		return []report.Observation{{Stage: report.StageAttest, Kind: report.Unread, Family: attest.FamilyVEX,
+			Message: "attestations of the base image: " + err.Error()}}
 	}
 	b.Attestations, b.Verified = len(res.Attestations), len(res.Verified)
 	b.Reason += fmt.Sprintf("; %d of its %s verified", b.Verified, count(b.Attestations, "attestation"))
@@ -181,10 +179,10 @@ func (p *platform) attestBase(ctx context.Context, img *registry.Image, man *reg
 		}
 		p.evidence(e)
 	}
-	p.observe(ofBase(res)...)
 	if p.ground.purls == nil {
 		p.ground.purls = p.attestedPURLs(res.Verified)
 	}
+	return ofBase(res)
 }
 
 // ofBase tells what was seen of the base's attestations, which have no list of their own

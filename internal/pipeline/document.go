@@ -38,16 +38,16 @@ func (r *run) document(ctx context.Context, in *inputs) (*Result, error) {
 	p.report.Policy.Require = p.require()
 	p.report.SBOM.Packages, p.report.SBOM.Types, p.report.SBOM.Generator = list.Packages(), list.Types(), list.Generator()
 	p.evidence(report.Evidence{Kind: "sbom", Name: name, Digest: digestOf(data), Size: int64(len(data))})
-	p.stage(report.StageResolve, report.Done, fmt.Sprintf("read %s (%s)", name, format))
+	p.end(ends(report.StageResolve, report.Done, fmt.Sprintf("read %s (%s)", name, format)))
 	const none = "a bill of materials was given, and no image"
 	for _, stage := range []string{report.StagePull, report.StageAttest} {
-		p.stage(stage, report.Skipped, none)
+		p.end(ends(stage, report.Skipped, none))
 	}
-	p.hardenFiles(none)
+	p.end(p.hardenFiles(none))
 	if list.Packages() == 0 {
-		p.stage(report.StageSBOM, report.Missing, "the bill of materials lists no package")
+		p.end(ends(report.StageSBOM, report.Missing, "the bill of materials lists no package"))
 	} else {
-		p.stage(report.StageSBOM, report.Done, count(list.Packages(), "package"))
+		p.end(ends(report.StageSBOM, report.Done, count(list.Packages(), "package")))
 	}
 	chain := ""
 	if len(list.DiffIDs()) > 0 { // without layers a label says nothing
@@ -58,13 +58,13 @@ func (r *run) document(ctx context.Context, in *inputs) (*Result, error) {
 		p.ground.purls = purlsOf(in.baseSBOM)
 	}
 	p.members(list, nil)
-	p.writeSBOMs(list)
+	p.observe(p.writeSBOMs(list)...)
 	if r.want.Vulnerabilities {
-		p.match(ctx, list, list)
+		p.end(p.match(ctx, list, list))
 	} else {
-		p.stage(report.StageVuln, report.Skipped, "not asked for")
+		p.end(skipped(report.StageVuln))
 	}
-	p.decide(ctx)
+	p.end(p.decide(ctx))
 	p.endOf(ctx)
 	p.finish()
 	return &Result{Report: p.report, Files: p.files, Explained: p.explained, Timings: r.timings.list()}, errors.Join(p.faults...)

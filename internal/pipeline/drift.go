@@ -94,17 +94,17 @@ func (p *platform) addHidden(ctx context.Context, db *vuln.DB, found *sbom.SBOM,
 // toMatch is the bill whose packages are matched: what was found in the image, or with
 // sbom-source: attested what the vendor signed. It is nil when no signed one lists a
 // package.
-func (p *platform) toMatch(found *sbom.SBOM) *sbom.SBOM {
+func (p *platform) toMatch(found *sbom.SBOM) (chosen *sbom.SBOM, seen []report.Observation) {
 	if p.cfg.SBOMSource != sbomAttested || !p.want.Attestations {
-		return found
+		return found, nil
 	}
 	<-p.settled
 	bills := slices.DeleteFunc(p.signedSBOMs(), func(s *sbom.SBOM) bool { return s.Packages() == 0 })
 	if len(bills) == 0 {
-		return nil
+		return nil, nil
 	}
 	if len(bills) > 1 {
-		p.observe(report.Observation{Stage: report.StageSBOM, Kind: report.LeftOut, Count: len(bills) - 1,
+		seen = append(seen, report.Observation{Stage: report.StageSBOM, Kind: report.LeftOut, Count: len(bills) - 1,
 			Message: fmt.Sprintf("there are %d signed SBOMs; the first is matched", len(bills))})
 	}
 	signed := bills[0]
@@ -112,5 +112,5 @@ func (p *platform) toMatch(found *sbom.SBOM) *sbom.SBOM {
 		// SPDX and CycloneDX have no place for it; the image says what it is.
 		signed.Syft().Artifacts.LinuxDistribution = found.Syft().Artifacts.LinuxDistribution
 	}
-	return signed
+	return signed, seen
 }

@@ -106,7 +106,7 @@ func (l *lazyFeed) wait(ctx context.Context) error {
 
 // feedDocuments reads, from the feeds that vex-feed names or stands for, the documents about the image,
 // its base and the packages with findings. add takes each, or why it was not taken.
-func (p *platform) feedDocuments(ctx context.Context, add func(source, digest, signer, trust string, d vex.Document, err error)) {
+func (p *platform) feedDocuments(ctx context.Context, add func(source, digest, signer, trust string, d vex.Document, err error)) (seen []report.Observation) {
 	repos := p.vendorRepositories()
 	var images []string
 	for _, r := range repos {
@@ -118,15 +118,15 @@ func (p *platform) feedDocuments(ctx context.Context, add func(source, digest, s
 		}
 		switch err := f.wait(ctx); {
 		case err != nil && f.docker != nil:
-			p.saw(report.StageVEX, report.Unread, fmt.Sprintf("whether Docker has a newer statement about %s is not known, because its repository could not be read: %v; let it be reached from here, or give vex-feed a checkout or none",
-				strings.Join(repos, ", "), err))
+			seen = append(seen, saw(report.StageVEX, report.Unread, fmt.Sprintf("whether Docker has a newer statement about %s is not known, because its repository could not be read: %v; let it be reached from here, or give vex-feed a checkout or none",
+				strings.Join(repos, ", "), err)))
 			continue
 		case err != nil:
 			add(f.location, "", "", report.TrustNamed, vex.Document{}, err) // the user named it, and has to hear of it
 			continue
 		}
 		if len(repos) == 0 {
-			p.saw(report.StageVEX, report.Information, fmt.Sprintf("the feed %s was not used: it speaks of images of %s, and neither the image nor its base is shown to be one", f.Name(), strings.TrimSuffix(dhiRegistry, "/")))
+			seen = append(seen, saw(report.StageVEX, report.Information, fmt.Sprintf("the feed %s was not used: it speaks of images of %s, and neither the image nor its base is shown to be one", f.Name(), strings.TrimSuffix(dhiRegistry, "/"))))
 			continue
 		}
 		files := f.Files(ctx, f.Documents(images, p.findingNames()))
@@ -134,9 +134,10 @@ func (p *platform) feedDocuments(ctx context.Context, add func(source, digest, s
 			p.feedDocument(ctx, f.Name(), file, repos, add)
 		}
 		if len(files) == 0 {
-			p.saw(report.StageVEX, report.Information, fmt.Sprintf("the feed %s has no document about %s or a package with a finding", f.Name(), strings.Join(repos, ", ")))
+			seen = append(seen, saw(report.StageVEX, report.Information, fmt.Sprintf("the feed %s has no document about %s or a package with a finding", f.Name(), strings.Join(repos, ", "))))
 		}
 	}
+	return seen
 }
 
 // feedDocument verifies one file of a feed and reads it. The document of an image is

@@ -55,10 +55,9 @@ func (l *linted) add(rep *report.Report) {
 
 // harden checks the image: its configuration and the files that were pulled. Without
 // files (img is nil) the checks that need them are undecided.
-func (p *platform) harden(ctx context.Context, img *image.Image) {
+func (p *platform) harden(ctx context.Context, img *image.Image) ended {
 	if !p.want.Hardening {
-		p.stage(report.StageHarden, report.Skipped, "not asked for")
-		return
+		return skipped(report.StageHarden)
 	}
 	defer p.timings.start(report.StageHarden, p.name)()
 	p.event(Event{Stage: report.StageHarden, Platform: p.name})
@@ -74,19 +73,18 @@ func (p *platform) harden(ctx context.Context, img *image.Image) {
 	}
 	checks, err := imagecheck.Run(ctx, in)
 	if err != nil {
-		p.fail(report.StageHarden, fmt.Errorf("check the image: %w", err))
-		return
+		return failed(report.StageHarden, fmt.Errorf("check the image: %w", err))
 	}
 	p.mu.Lock()
 	p.report.Checks = append(p.report.Checks, checks...)
 	p.mu.Unlock()
 	switch {
 	case img == nil:
-		p.stage(report.StageHarden, report.Failed, "only the configuration could be checked: the layers could not be read")
+		return blind(report.StageHarden, "only the configuration could be checked: the layers could not be read", "")
 	case p.run.files.failed != "":
-		p.blind(report.StageHarden, p.run.files.failed, p.run.files.hint)
+		return blind(report.StageHarden, p.run.files.failed, p.run.files.hint)
 	default:
-		p.stage(report.StageHarden, report.Done, tally(append(checks, p.run.files.Checks...)))
+		return ends(report.StageHarden, report.Done, tally(append(checks, p.run.files.Checks...)))
 	}
 }
 
@@ -102,14 +100,14 @@ func hidden(img *image.Image) iter.Seq[imagecheck.HiddenFile] {
 }
 
 // hardenFiles is the stage of a run without an image: why says what there is instead.
-func (p *platform) hardenFiles(why string) {
+func (p *platform) hardenFiles(why string) ended {
 	switch {
 	case p.run.files.failed != "":
-		p.blind(report.StageHarden, p.run.files.failed, p.run.files.hint)
+		return blind(report.StageHarden, p.run.files.failed, p.run.files.hint)
 	case len(p.run.files.Files) > 0:
-		p.stage(report.StageHarden, report.Done, tally(p.run.files.Checks)+", of files alone: "+why)
+		return ends(report.StageHarden, report.Done, tally(p.run.files.Checks)+", of files alone: "+why)
 	default:
-		p.stage(report.StageHarden, report.Skipped, why)
+		return ends(report.StageHarden, report.Skipped, why)
 	}
 }
 
@@ -160,10 +158,7 @@ func Score(r *report.Report) {
 
 // runCheck starts the image on the container engine and watches it. The engine pulls
 // the very manifest that is judged, by digest.
-func (p *platform) runCheck(ctx context.Context) {
-	if !p.cfg.RunCheck || !p.want.Hardening {
-		return
-	}
+func (p *platform) runCheck(ctx context.Context) ended {
 	defer p.timings.start(report.StageRun, p.name)()
 	p.event(Event{Stage: report.StageRun, Platform: p.name})
 	opt, reason, hint := p.deps.Run, "", ""
@@ -174,8 +169,7 @@ func (p *platform) runCheck(ctx context.Context) {
 	o, err := runcheck.Run(ctx, name, opt)
 	if err != nil {
 		if ctx.Err() != nil {
-			p.fail(report.StageRun, ctx.Err())
-			return
+			return failed(report.StageRun, ctx.Err())
 		}
 		reason, hint = err.Error(), fault.HintOf(err)
 	}
@@ -187,10 +181,9 @@ func (p *platform) runCheck(ctx context.Context) {
 	p.report.Checks = append(p.report.Checks, checks...)
 	p.mu.Unlock()
 	if reason != "" {
-		p.blind(report.StageRun, "could not look: "+reason, hint)
-		return
+		return blind(report.StageRun, "could not look: "+reason, hint)
 	}
-	p.stage(report.StageRun, report.Done, tally(checks)+" under "+o.Engine)
+	return ends(report.StageRun, report.Done, tally(checks)+" under "+o.Engine)
 }
 
 // Login hands the login that we would use for a reference to a container engine. One

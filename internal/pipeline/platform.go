@@ -11,7 +11,6 @@ import (
 
 	"github.com/imagegate/imagegate/internal/attest"
 	"github.com/imagegate/imagegate/internal/config"
-	"github.com/imagegate/imagegate/internal/fault"
 	"github.com/imagegate/imagegate/internal/image"
 	"github.com/imagegate/imagegate/internal/registry"
 	"github.com/imagegate/imagegate/internal/report"
@@ -71,17 +70,16 @@ func (r *run) platform(ctx context.Context, img *registry.Image, t target, in *i
 		if img.Index != nil {
 			p.report.Subject.IndexDigest = img.Root.Digest.String()
 		}
-		p.fail(report.StageResolve, err)
+		p.end(failed(report.StageResolve, err))
 		return p.finish(), err
 	}
 	p.man, p.name = man, cmp.Or(t.label, man.Platform.String())
 	p.report.Subject = subject(img, man)
 	p.report.Subject.Platform = p.name
-	p.observe(leftOut(man)...)
 	if several {
 		p.report.Platforms = []report.Platform{{Platform: p.name, Digest: man.Descriptor.Digest.String(), Path: p.folder + report.FileReport}}
 	}
-	p.stage(report.StageResolve, report.Done, "pinned to "+man.Descriptor.Digest.String())
+	p.end(ends(report.StageResolve, report.Done, "pinned to "+man.Descriptor.Digest.String(), leftOut(man)...))
 	p.identity()
 
 	p.report.Policy.Require = p.require()
@@ -91,17 +89,19 @@ func (r *run) platform(ctx context.Context, img *registry.Image, t target, in *i
 	p.layered = p.ground.boundary.State == vex.Derived || p.cfg.Base != ""
 	side.Go(func() {
 		defer close(p.settled)
-		p.attest(ctx)
-		p.findBase(ctx)
+		p.end(p.attest(ctx))
+		p.observe(p.findBase(ctx)...)
 	})
-	side.Go(func() { p.runCheck(ctx) })
+	if p.cfg.RunCheck && p.want.Hardening {
+		side.Go(func() { p.end(p.runCheck(ctx)) })
+	}
 	p.contents(ctx)
 	side.Wait()
 	p.compare()
 	if p.want.Attestations {
 		p.claims()
 	}
-	p.decide(ctx)
+	p.end(p.decide(ctx))
 	p.observe(p.substance()...)
 	p.observe(p.unlisted()...)
 	p.endOf(ctx)
@@ -141,55 +141,59 @@ func (p *platform) require() []string {
 // contents reads the layers, lists the packages and matches them.
 func (p *platform) contents(ctx context.Context) {
 	if !p.want.pull() {
-		p.stage(report.StagePull, report.Skipped, "not asked for")
-		p.stage(report.StageSBOM, report.Skipped, "not asked for")
-		p.stage(report.StageVuln, report.Skipped, "not asked for")
-		p.stage(report.StageHarden, report.Skipped, "not asked for")
-		return
-	}
-	img := p.pull(ctx)
-	if img == nil {
-		p.harden(ctx, nil)
-		p.stage(report.StageSBOM, report.Failed, "the layers could not be read")
-		if p.want.Vulnerabilities {
-			p.stage(report.StageVuln, report.Failed, "there are no packages to match, because the layers could not be read")
+		for _, stage := range []string{report.StagePull, report.StageSBOM, report.StageVuln, report.StageHarden} {
+			p.end(skipped(stage))
 		}
 		return
 	}
+	img, pulled := p.pull(ctx)
+	p.end(pulled)
+	if img == nil {
+		p.end(p.harden(ctx, nil))
+		p.end(blind(report.StageSBOM, "the layers could not be read", ""))
+		p.end(p.unmatched("the layers could not be read"))
+		return
+	}
 	defer func() { _ = img.Close() }()
-	list := p.packages(ctx, img)
+	list, listed := p.packages(ctx, img)
+	p.end(listed)
 	if list != nil {
 		p.members(list, img)
 	}
 	// The packages have been read: from here on only the checks look at the files.
 	var checking sync.WaitGroup
-	checking.Go(func() { p.harden(ctx, img) })
+	checking.Go(func() { p.end(p.harden(ctx, img)) })
 	defer checking.Wait()
 	if list != nil {
 		// The documents are written while the packages are matched: both only read them.
 		var writing sync.WaitGroup
-		writing.Go(func() { p.writeSBOMs(list) })
+		writing.Go(func() { p.observe(p.writeSBOMs(list)...) })
 		defer writing.Wait()
 	}
-	if !p.want.Vulnerabilities {
-		p.stage(report.StageVuln, report.Skipped, "not asked for")
-		return
-	}
-	if list == nil {
-		p.stage(report.StageVuln, report.Failed, "there are no packages to match, because they could not be listed")
+	if list == nil || !p.want.Vulnerabilities {
+		p.end(p.unmatched("they could not be listed"))
 		return
 	}
 	p.found = list
-	chosen := p.toMatch(list)
+	chosen, seen := p.toMatch(list)
+	p.observe(seen...)
 	if chosen == nil {
-		p.stage(report.StageVuln, report.Failed, "sbom-source is attested, and no verified SBOM that lists a package could be read")
+		p.end(blind(report.StageVuln, "sbom-source is attested, and no verified SBOM that lists a package could be read", ""))
 		return
 	}
-	p.match(ctx, chosen, list)
+	p.end(p.match(ctx, chosen, list))
+}
+
+// unmatched is the search for vulnerabilities where there is no list of packages.
+func (p *platform) unmatched(why string) ended {
+	if !p.want.Vulnerabilities {
+		return skipped(report.StageVuln)
+	}
+	return blind(report.StageVuln, "there are no packages to match, because "+why, "")
 }
 
 // pull downloads and verifies the layers; nil when that failed.
-func (p *platform) pull(ctx context.Context) *image.Image {
+func (p *platform) pull(ctx context.Context) (*image.Image, ended) {
 	defer p.timings.start(report.StagePull, p.name)()
 	p.event(Event{Stage: report.StagePull, Platform: p.name})
 	img, err := image.Pull(ctx, p.img, image.Input{
@@ -199,80 +203,37 @@ func (p *platform) pull(ctx context.Context) *image.Image {
 		p.event(Event{Stage: report.StagePull, Platform: p.name, Layer: &l})
 	}})
 	if err != nil {
-		p.fail(report.StagePull, err)
-		return nil
+		return nil, failed(report.StagePull, err)
 	}
+	e := ends(report.StagePull, report.Done, count(len(img.Layers()), "layer")+", "+bytesText(p.report.Subject.Size))
 	for _, w := range img.Warnings() {
-		p.saw(report.StagePull, report.Information, w)
+		e.seen = append(e.seen, saw(report.StagePull, report.Information, w))
 	}
-	p.stage(report.StagePull, report.Done, count(len(img.Layers()), "layer")+", "+bytesText(p.report.Subject.Size))
-	return img
+	return img, e
 }
 
 // packages extracts the SBOM; nil when that failed.
-func (p *platform) packages(ctx context.Context, img *image.Image) *sbom.SBOM {
+func (p *platform) packages(ctx context.Context, img *image.Image) (*sbom.SBOM, ended) {
 	defer p.timings.start(report.StageSBOM, p.name)()
 	p.event(Event{Stage: report.StageSBOM, Platform: p.name})
 	list, err := sbom.Extract(ctx, img.Stereoscope(), p.imageName(), sbom.Options{
 		Tool: p.deps.Tool.Name, Version: p.deps.Tool.Version, Created: p.written(), TempDir: p.deps.TempDir,
 	})
 	if err != nil {
-		p.fail(report.StageSBOM, err)
-		return nil
+		return nil, failed(report.StageSBOM, err)
 	}
 	p.mu.Lock()
 	p.report.Subject.Distro = list.Distro()
 	p.report.SBOM.Packages, p.report.SBOM.Types, p.report.SBOM.Generator = list.Packages(), list.Types(), list.Generator()
 	p.mu.Unlock()
-	p.observe(list.Observations()...)
+	e := ends(report.StageSBOM, report.Done, count(list.Packages(), "package"), list.Observations()...)
 	switch missing := list.Incomplete(); {
 	case len(missing) > 0:
-		p.stage(report.StageSBOM, report.Failed, "the list is not complete: "+strings.Join(missing, "; "))
+		e.State, e.Reason = report.Failed, "the list is not complete: "+strings.Join(missing, "; ")
 	case list.Packages() == 0:
-		p.stage(report.StageSBOM, report.Missing, "no package was found: the image holds no package database and no manifest that is known")
-	default:
-		p.stage(report.StageSBOM, report.Done, count(list.Packages(), "package"))
+		e.State, e.Reason = report.Missing, "no package was found: the image holds no package database and no manifest that is known"
 	}
-	return list
-}
-
-// fail records a stage that could not do its work. The fault of a stage that reads
-// the image is the run's: without the image nothing is decided. So is a mistake in an
-// option, which the user has to hear of.
-func (p *platform) fail(stage string, err error) {
-	p.blind(stage, err.Error(), fault.HintOf(err))
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if stage == report.StagePull || errors.Is(err, context.Canceled) || fault.CodeOf(err) == fault.Usage {
-		p.faults = append(p.faults, err)
-	}
-}
-
-// blind records a stage that could not look, with the next step.
-func (p *platform) blind(stage, reason, hint string) {
-	p.mu.Lock()
-	p.report.Stages = append(p.report.Stages, report.Stage{Name: stage, State: report.Failed, Reason: reason, Hint: hint})
-	p.mu.Unlock()
-	p.event(Event{Stage: stage, Platform: p.name, Done: true, State: report.Failed, Reason: reason})
-}
-
-func (p *platform) stage(name string, state report.State, reason string) {
-	p.mu.Lock()
-	p.report.Stages = append(p.report.Stages, report.Stage{Name: name, State: state, Reason: reason})
-	p.mu.Unlock()
-	p.event(Event{Stage: name, Platform: p.name, Done: true, State: state, Reason: reason})
-}
-
-// observe adds what a stage saw to the report.
-func (p *platform) observe(seen ...report.Observation) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.report.Observations = append(p.report.Observations, seen...)
-}
-
-// saw is observe for one thing.
-func (p *platform) saw(stage string, kind report.Kind, message string) {
-	p.observe(report.Observation{Stage: stage, Kind: kind, Message: message})
+	return list, e
 }
 
 // evidence adds what the verdict rests on, and the files that hold it.

@@ -54,14 +54,15 @@ func Reverify(ctx context.Context, cfg *config.Config, deps Deps, dir fs.FS) ([]
 		if !one.Base {
 			p.report.Policy.Require = p.require()
 		}
-		p.stage(report.StageResolve, report.Skipped, "verified from saved evidence")
+		p.end(ends(report.StageResolve, report.Skipped, "verified from saved evidence"))
 		p.contents(ctx) // which was not asked for
-		p.attestState(one.Result)
+		e := attestState(one.Result)
+		e.seen = one.Result.Observations
+		p.end(e)
 		if !one.Base {
 			p.claims()
 			p.observe(p.substance()...)
 		}
-		p.observe(one.Result.Observations...)
 		out = append(out, Reverified{Report: p.finish().report, Base: one.Base})
 	}
 	return out, nil

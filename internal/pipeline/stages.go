@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/imagegate/imagegate/internal/attest"
@@ -29,12 +30,12 @@ func (p *platform) identity() {
 }
 
 // writeSBOMs encodes the SBOM in each format that was asked for.
-func (p *platform) writeSBOMs(list *sbom.SBOM) {
+func (p *platform) writeSBOMs(list *sbom.SBOM) (seen []report.Observation) {
 	defer p.timings.start("sbom documents", p.name)()
 	for _, format := range p.cfg.SBOMFormats {
 		var b bytes.Buffer
 		if err := list.Encode(&b, sbom.Format(format)); err != nil {
-			p.saw(report.StageSBOM, report.LeftOut, fmt.Sprintf("write %s: %v", format, err))
+			seen = append(seen, saw(report.StageSBOM, report.LeftOut, fmt.Sprintf("write %s: %v", format, err)))
 			continue
 		}
 		name, mediaType := sbomFile(format)
@@ -45,6 +46,7 @@ func (p *platform) writeSBOMs(list *sbom.SBOM) {
 		p.mu.Unlock()
 		p.evidence(report.Evidence{Kind: "sbom", Name: format, Digest: digest, Size: int64(b.Len()), Path: name})
 	}
+	return seen
 }
 
 // sbomFile is the file name and media type of a format.
@@ -60,10 +62,9 @@ func sbomFile(format string) (name, mediaType string) {
 }
 
 // attest finds and verifies the attestations.
-func (p *platform) attest(ctx context.Context) {
+func (p *platform) attest(ctx context.Context) ended {
 	if !p.want.Attestations {
-		p.stage(report.StageAttest, report.Skipped, "not asked for")
-		return
+		return skipped(report.StageAttest)
 	}
 	defer p.timings.start(report.StageAttest, p.name)()
 	p.event(Event{Stage: report.StageAttest, Platform: p.name})
@@ -75,14 +76,8 @@ func (p *platform) attest(ctx context.Context) {
 	for _, s := range p.img.Stores(ctx) {
 		stores = append(stores, s)
 	}
-	opt := p.signers(ctx)
+	opt, seen := p.signers(ctx)
 	res, err := attest.Verify(ctx, subject, append(stores, p.inputs.stores...), opt)
-	if err != nil {
-		p.fail(report.StageAttest, err) // and what was found before it stays
-	}
-	if res == nil {
-		return
-	}
 	p.mu.Lock()
 	p.report.Discovery, p.report.Attestations = res.Probes, res.Attestations
 	if p.folder != "" {
@@ -94,17 +89,19 @@ func (p *platform) attest(ctx context.Context) {
 	}
 	p.verified, p.doubtful = res.Verified, res.Unverified
 	p.mu.Unlock()
-	p.observe(res.Observations...)
 	p.file(res.Files...)
 	p.evidence(res.Evidence...)
-	p.expected(opt)
-	if err == nil {
-		p.attestState(res)
+	seen = slices.Concat(seen, res.Observations, p.expected(opt))
+	if err != nil {
+		return failed(report.StageAttest, err, seen...) // and what was found before it stays
 	}
+	e := attestState(res)
+	e.seen = seen
+	return e
 }
 
 // attestState sums up: found and verified, looked and found none, could not look.
-func (p *platform) attestState(res *attest.Result) {
+func attestState(res *attest.Result) ended {
 	verified, unread := 0, 0
 	for _, a := range res.Attestations {
 		switch a.State {
@@ -115,10 +112,10 @@ func (p *platform) attestState(res *attest.Result) {
 		case report.Unverified, report.Invalid:
 		}
 	}
-	var failed []string
+	var blind []string
 	for _, probe := range res.Probes {
 		if probe.State == report.ProbeFailed {
-			failed = append(failed, probe.Store+": "+probe.Reason)
+			blind = append(blind, probe.Store+": "+probe.Reason)
 		}
 	}
 	switch {
@@ -127,51 +124,46 @@ func (p *platform) attestState(res *attest.Result) {
 		if unread > 0 {
 			text += fmt.Sprintf(", %d could not be read", unread)
 		}
-		if len(failed) > 0 {
-			text += "; could not look in " + strings.Join(failed, "; ")
+		if len(blind) > 0 {
+			text += "; could not look in " + strings.Join(blind, "; ")
 		}
-		p.stage(report.StageAttest, report.Done, text)
-	case len(failed) > 0:
-		p.fail(report.StageAttest, fault.New(fault.Unavailable, "",
-			"run imagegate attest list for every place that was asked: one may want a login of its own, or more time (timeout)", errors.New(strings.Join(failed, "; "))))
+		return ends(report.StageAttest, report.Done, text)
+	case len(blind) > 0:
+		return failed(report.StageAttest, fault.New(fault.Unavailable, "",
+			"run imagegate attest list for every place that was asked: one may want a login of its own, or more time (timeout)", errors.New(strings.Join(blind, "; "))))
 	default:
-		p.stage(report.StageAttest, report.Missing, "no attestation was found in "+count(len(res.Probes), "place"))
+		return ends(report.StageAttest, report.Missing, "no attestation was found in "+count(len(res.Probes), "place"))
 	}
 }
 
 // match finds the vulnerabilities of the packages of list, and those that list, a signed
 // bill, hides of what was found.
-func (p *platform) match(ctx context.Context, list, found *sbom.SBOM) {
+func (p *platform) match(ctx context.Context, list, found *sbom.SBOM) ended {
 	db, err := p.db.wait(ctx)
 	if err != nil {
 		p.report.Database = report.Database{State: report.Failed, Reason: err.Error()}
-		p.fail(report.StageVuln, err)
-		return
+		return failed(report.StageVuln, err)
 	}
 	p.report.Database = db.Status()
 	p.evidence(report.Evidence{Kind: "database", Name: "grype " + p.report.Database.Schema, Digest: p.report.Database.Checksum})
 	if list.Packages() == 0 {
-		p.stage(report.StageVuln, report.Missing, "there are no packages to match")
-		return
+		return ends(report.StageVuln, report.Missing, "there are no packages to match")
 	}
 	defer p.timings.start(report.StageVuln, p.name)()
 	p.event(Event{Stage: report.StageVuln, Platform: p.name})
 	m, err := p.advised(ctx, db, list)
 	if err != nil {
-		p.fail(report.StageVuln, err)
-		return
+		return failed(report.StageVuln, err)
 	}
 	if list != found {
 		if err := p.addHidden(ctx, db, found, m); err != nil {
-			p.fail(report.StageVuln, err)
-			return
+			return failed(report.StageVuln, err)
 		}
 	}
 	p.mu.Lock()
 	p.report.Vulnerabilities, p.report.SBOM.Unjudged = m.Vulnerabilities, m.Unjudged
 	p.mu.Unlock()
-	p.observe(m.Observations...)
-	p.stage(report.StageVuln, m.State, m.Reason)
+	return ends(report.StageVuln, m.State, m.Reason, m.Observations...)
 }
 
 // dbOptions says which database to open.

@@ -83,14 +83,14 @@ func openLocal(cfg *config.Config, opt attest.Options) ([]attest.Store, error) {
 // signers completes the verifier's options for one repository. Where keyless signers
 // count, the trusted root is kept fresh through TUF, with the embedded one to stand in;
 // keys need no root but for log entries, and the embedded one has those.
-func (p *platform) signers(ctx context.Context) attest.Options {
-	opt := p.inputs.attestOptions(p.cfg, p.deps)
+func (p *platform) signers(ctx context.Context) (opt attest.Options, seen []report.Observation) {
+	opt = p.inputs.attestOptions(p.cfg, p.deps)
 	if len(opt.Roots) > 0 || p.img.Source != registry.SourceRegistry {
-		return opt
+		return opt, nil
 	}
 	row, _ := opt.Table.For(p.img.Repository, p.img.IsDHI())
 	if len(opt.Identities) == 0 && (len(opt.Keys) > 0 || len(row.Identities) == 0) {
-		return opt
+		return opt, nil
 	}
 	repository := trust.Fetch{Client: p.client()}
 	if p.cfg.Cache && p.cfg.CacheDir != "" {
@@ -99,17 +99,17 @@ func (p *platform) signers(ctx context.Context) attest.Options {
 	root, warning, err := repository.Root(ctx)
 	switch {
 	case err != nil:
-		p.saw(report.StageAttest, report.Unread, "no trusted root is available: "+err.Error())
+		seen = append(seen, saw(report.StageAttest, report.Unread, "no trusted root is available: "+err.Error()))
 	case warning != "":
-		p.saw(report.StageAttest, report.Information, warning)
+		seen = append(seen, saw(report.StageAttest, report.Information, warning))
 	}
 	if root != nil {
 		opt.Roots = []*trust.Root{root}
 		if !root.Expires.IsZero() && root.Expires.Before(p.deps.Now) {
-			p.saw(report.StageAttest, report.LeftOut, fmt.Sprintf("the trusted root from %s was to be refreshed by %s", root.Source, root.Expires.UTC().Format(time.DateOnly)))
+			seen = append(seen, saw(report.StageAttest, report.LeftOut, fmt.Sprintf("the trusted root from %s was to be refreshed by %s", root.Source, root.Expires.UTC().Format(time.DateOnly))))
 		}
 	}
-	return opt
+	return opt, seen
 }
 
 // client makes requests that are not the registry's, with the user's authorities.
@@ -165,15 +165,17 @@ func cut(location string) (family, digest string, ok bool) {
 // expected warns when a family that the publisher is known to attach is not among the
 // verified ones: somebody may have taken it away. Required families are told by the
 // policy.
-func (p *platform) expected(opt attest.Options) {
+func (p *platform) expected(opt attest.Options) (seen []report.Observation) {
 	row, ok := opt.Table.For(p.img.Repository, p.img.IsDHI())
 	if !ok {
-		return
+		return nil
 	}
 	for _, family := range row.Expect {
 		there := slices.ContainsFunc(p.verified, func(v attest.Verified) bool { return v.Family() == family })
 		if !there && !slices.Contains(p.report.Policy.Require, family) {
-			p.saw(report.StageAttest, report.FoundNone, fmt.Sprintf("the publisher attaches a %s attestation (trust row %s, %s); no verified one was found", family, row.Match, row.Origin))
+			seen = append(seen, report.Observation{Stage: report.StageAttest, Kind: report.FoundNone, Family: family,
+				Message: fmt.Sprintf("the publisher attaches a %s attestation (trust row %s, %s); no verified one was found", family, row.Match, row.Origin)})
 		}
 	}
+	return seen
 }

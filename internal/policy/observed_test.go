@@ -95,3 +95,13 @@ func TestManyThingsAreCountedAndSomeNamed(t *testing.T) {
 		t.Errorf("reasons are %q, want %q", v.Reasons, want)
 	}
 }
+
+// A stage that ended without a state is not one that was not asked for.
+func TestStageWithoutAStateIsAnError(t *testing.T) {
+	for _, stage := range report.StageNames() {
+		r := &report.Report{Stages: []report.Stage{{Name: stage}}}
+		if v := conclude(observed(r, Policy{}, time.Time{})); v.Result != report.Error {
+			t.Errorf("%s without a state gives %s %q, want error", stage, v.Result, v.Reasons)
+		}
+	}
+}
