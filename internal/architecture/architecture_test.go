@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -113,6 +114,8 @@ type pkg struct {
 	TestImports  []string
 	XTestImports []string
 	GoFiles      []string
+	TestGoFiles  []string
+	XTestGoFiles []string
 }
 
 func TestFloorPlan(t *testing.T) {
@@ -184,10 +187,7 @@ func TestOnlyMainTouchesTheProcess(t *testing.T) {
 			continue
 		}
 		for _, file := range p.GoFiles {
-			source, err := os.ReadFile(filepath.Join(p.Dir, file))
-			if err != nil {
-				t.Fatal(err)
-			}
+			source := read(t, filepath.Join(p.Dir, file))
 			for _, call := range []string{"os.Getenv(", "os.LookupEnv(", "os.Exit(", "os.Args", "time.Now(", "fmt.Print(", "fmt.Printf(", "fmt.Println(", "func init()"} {
 				for number, line := range strings.Split(string(source), "\n") {
 					code, _, _ := strings.Cut(line, "//")
@@ -200,9 +200,46 @@ func TestOnlyMainTouchesTheProcess(t *testing.T) {
 	}
 }
 
+// TestDocumentsNameRealTests looks for each test that a document names.
+func TestDocumentsNameRealTests(t *testing.T) {
+	var root string
+	declared := map[string]bool{}
+	declaration := regexp.MustCompile(`(?m)^func ((?:Test|Fuzz|Benchmark)\w+)\(`)
+	for _, p := range list(t) {
+		if p.ImportPath == module {
+			root = p.Dir
+		}
+		for _, file := range slices.Concat(p.TestGoFiles, p.XTestGoFiles) {
+			for _, m := range declaration.FindAllSubmatch(read(t, filepath.Join(p.Dir, file)), -1) {
+				declared[string(m[1])] = true
+			}
+		}
+	}
+	documents, err := filepath.Glob(filepath.Join(root, "docs", "*.md"))
+	if err != nil || len(documents) == 0 {
+		t.Fatalf("documents in %s: %v, %v", root, documents, err)
+	}
+	for _, file := range documents {
+		for _, name := range regexp.MustCompile(`\b(?:Test|Fuzz|Benchmark)[A-Z]\w*`).FindAllString(string(read(t, file)), -1) {
+			if !declared[name] {
+				t.Errorf("docs/%s names %s, and there is no such test", filepath.Base(file), name)
+			}
+		}
+	}
+}
+
+func read(t *testing.T, file string) []byte {
+	t.Helper()
+	data, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
 func list(t *testing.T) []pkg {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), "go", "list", "-json=ImportPath,Dir,Doc,Imports,TestImports,XTestImports,GoFiles", module, module+"/internal/...")
+	cmd := exec.CommandContext(t.Context(), "go", "list", "-json=ImportPath,Dir,Doc,Imports,TestImports,XTestImports,GoFiles,TestGoFiles,XTestGoFiles", module, module+"/internal/...")
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()

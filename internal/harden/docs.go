@@ -14,7 +14,7 @@ func Markdown() string {
 	b.WriteString(`# Hardening checks
 
 <!-- Written by harden.Markdown from the checks themselves; do not edit. To write it
-again: go test ./internal/harden -run TestDocs -update -->
+again: go test ./internal/harden -run TestDocsAreUpToDate -update -->
 
 ` + "`imagegate lint`" + ` runs the checks of Dockerfiles and Compose files, the gate runs those of
 images, ` + "`imagegate run-check`" + ` those of running containers, and ` + "`imagegate checks ID`" + ` prints
