@@ -13,7 +13,6 @@ import (
 	"github.com/imagegate/imagegate/internal/fault"
 	"github.com/imagegate/imagegate/internal/pipeline"
 	"github.com/imagegate/imagegate/internal/publish"
-	"github.com/imagegate/imagegate/internal/report"
 )
 
 // draft is the report of a run that goes on. From its first moment the places that the
@@ -169,9 +168,4 @@ func (a *app) end(e ending) error {
 	}
 	tried("the outcome could not be shown", e.show(written))
 	return errors.Join(errs...)
-}
-
-// letsPass says whether a verdict is worth the most care.
-func letsPass(r *report.Report) bool {
-	return r.Verdict.Result == report.Pass || r.Verdict.Result == report.Warn
 }

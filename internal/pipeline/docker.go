@@ -11,8 +11,8 @@ import (
 	"github.com/imagegate/imagegate/internal/feed"
 )
 
-// DockerAdvisories is where Docker publishes its advisories and VEX documents.
-const DockerAdvisories = "https://github.com/docker-hardened-images/advisories"
+// dockerAdvisories is where Docker publishes its advisories and VEX documents.
+const dockerAdvisories = "https://github.com/docker-hardened-images/advisories"
 
 // dockerRepository is Docker's repository at its newest commit, which the value auto of
 // advisories and vex-feed reads. It is asked for once, and only when somebody needs it.
@@ -34,7 +34,7 @@ func (r *run) docker(in *inputs) *dockerRepository {
 	case config.None:
 		return nil
 	case "":
-		d.location = DockerAdvisories
+		d.location = dockerAdvisories
 	}
 	d.opt = feed.Options{Client: r.webClient(in), TempDir: r.deps.TempDir, Now: r.deps.Now}
 	if r.cfg.Cache && r.cfg.CacheDir != "" {

@@ -37,7 +37,7 @@ func (p *platform) finish() *platform {
 	if why == "" && len(p.faults) > 0 {
 		why = errors.Join(p.faults...).Error()
 	}
-	if why != "" && (p.cut != "" || passes(p.report.Verdict)) {
+	if why != "" && (p.cut != "" || p.report.Verdict.Result.Passes()) {
 		notFinished(p.report, why)
 	}
 	for i := range p.report.Platforms { // its own row, in a run over several
@@ -50,7 +50,7 @@ func (p *platform) finish() *platform {
 // Withdraw takes back a verdict that lets the image pass, because of what went wrong after
 // it was taken. It says whether there was one.
 func (r *Result) Withdraw(why string) bool {
-	if !passes(r.Report.Verdict) {
+	if !r.Report.Verdict.Result.Passes() {
 		return false
 	}
 	for _, rep := range append([]*report.Report{r.Report}, r.Platforms...) {
@@ -59,14 +59,12 @@ func (r *Result) Withdraw(why string) bool {
 	return true
 }
 
-func passes(v report.Verdict) bool { return v.Result == report.Pass || v.Result == report.Warn }
-
 // notFinished adds the rule that no policy switches off: only a run that came to its end
 // decides.
 func notFinished(rep *report.Report, why string) {
 	rep.Verdict = policy.Add(rep.Verdict, report.Rule{Name: report.RuleRun, Result: report.Error, Message: strings.ReplaceAll(why, "\n", "; ")})
 	for i := range rep.Platforms {
-		if p := &rep.Platforms[i]; p.Result == report.Pass || p.Result == report.Warn {
+		if p := &rep.Platforms[i]; p.Result.Passes() {
 			p.Result = report.Error
 		}
 	}

@@ -3,9 +3,10 @@
 // each other.
 //
 // It guarantees that what was gathered is never lost: a stage that fails leaves its
-// state and reason in the report and the others go on. The image is read once; its
-// attestations are fetched and verified while its layers come down, and the database
-// is opened beside both.
+// state and reason in the report and the others go on, and what a stage saw comes with
+// its end, so that the policy judges it. A run that did not come to its end lets nothing
+// pass. The image is read once; its attestations are fetched and verified while its layers
+// come down, and the database is opened beside both.
 //
 // Start reading at [Run].
 package pipeline
@@ -74,7 +75,7 @@ type Deps struct {
 	// silent server is waited for holds for the other servers too.
 	Registry registry.Options
 	// Advisories is the URL of the repository that the value auto of advisories and vex-feed
-	// stands for; "" means [DockerAdvisories], and none that auto asks nobody.
+	// stands for; "" means Docker's own, and none that auto asks nobody.
 	Advisories string
 	// Logger gets debug records; nil discards them.
 	Logger *slog.Logger
@@ -208,7 +209,7 @@ func (r *run) all(ctx context.Context) (*Result, error) {
 	}
 	if why := cutShort(ctx); why != "" {
 		for _, rep := range reports { // also of those that came to their end before
-			if passes(rep.Verdict) {
+			if rep.Verdict.Result.Passes() {
 				notFinished(rep, why)
 			}
 		}

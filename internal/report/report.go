@@ -329,13 +329,16 @@ type Evidence struct {
 type Result string
 
 // Pass and Warn let the build go on; Fail is the policy's no; Error means that
-// required evidence could not be had.
+// required evidence is unavailable.
 const (
 	Pass  Result = "pass"
 	Warn  Result = "warn"
 	Fail  Result = "fail"
 	Error Result = "error"
 )
+
+// Passes reports whether the result lets the build go on.
+func (r Result) Passes() bool { return r == Pass || r == Warn }
 
 // Verdict is the decision. Reasons are whole sentences, most important first.
 type Verdict struct {
