@@ -91,7 +91,7 @@ func (l *lazyAdvisories) age(most time.Duration, now time.Time) error {
 		case s.Made.IsZero():
 			l.seen = append(l.seen, report.Observation{Stage: report.StageVuln, Kind: report.Information, Count: s.Records,
 				Message: fmt.Sprintf("nothing tells how old the advisories in %s are: they are not from a commit", s.Name)})
-		case age < -24*time.Hour:
+		case age < -report.ClockSkew:
 			l.seen = append(l.seen, report.Observation{Stage: report.StageVuln, Kind: report.Unread, Count: s.Records,
 				Message: fmt.Sprintf("how old the advisories in %s are is not known: the commit %s says that it was made on %s", s.Name, s.Commit, s.Made.Format(time.DateOnly))})
 		case age > most && l.auto(): // no newer one is known, so these decide

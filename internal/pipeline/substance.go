@@ -105,7 +105,7 @@ func (p *platform) vexFlaw(v attest.Verified) flaw {
 			continue
 		}
 		switch {
-		case d.State == "rejected":
+		case d.State == report.DocumentRejected:
 			return broken(d.Reason)
 		case d.Statements == 0:
 			return thin("it has no statement")

@@ -125,7 +125,7 @@ func refusedVEX(r *report.Report, p Policy, _ time.Time) []report.Rule {
 	reasons := map[report.Result][]string{}
 	for _, d := range r.VEX.Documents {
 		switch {
-		case d.State != "rejected":
+		case d.State != report.DocumentRejected:
 		case d.Trust == report.TrustVerified && rests:
 			reasons[report.Error] = append(reasons[report.Error], d.Reason)
 		case d.Trust == report.TrustVerified, d.Trust == report.TrustNamed:

@@ -26,7 +26,7 @@ func VEXDecisions(w io.Writer, r *report.Report, explain string) error {
 		if d.Trust != "" {
 			name += " (" + d.Trust + ")"
 		}
-		if d.State == "rejected" {
+		if d.State == report.DocumentRejected {
 			t.line("document " + name + ": not read: " + d.Reason)
 			continue
 		}

@@ -2,8 +2,9 @@ package report
 
 import "time"
 
-// clocks is how far the clocks of builder and gate may be apart.
-const clocks = 24 * time.Hour
+// ClockSkew is how far the clock of whoever dated something and that of the gate may be
+// apart. What is dated later than that is from the future, which is no date.
+const ClockSkew = 24 * time.Hour
 
 // PastEndOfLife says whether the end of life that the image states is over. The day that
 // is named, in UTC, is supported to its end. Without a date it is false.
@@ -21,7 +22,7 @@ func (s Subject) Age(now time.Time) (age time.Duration, why string) {
 	switch {
 	case s.Created == nil || s.Created.Year() < 2000:
 		return 0, "the image does not say when it was created"
-	case s.Created.After(now.Add(clocks)):
+	case s.Created.After(now.Add(ClockSkew)):
 		return 0, "the image claims to be created in the future (" + s.Created.UTC().Format(time.DateOnly) + ")"
 	}
 	return max(0, now.Sub(*s.Created)), ""

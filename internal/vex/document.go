@@ -159,15 +159,8 @@ func FromUnverified(source, digest string, data []byte) (Document, error) {
 // report.TrustVerified, TrustNamed, TrustUnverified.
 func Rejected(source, digest, signer, trust string, err error) report.VEXDocument {
 	return report.VEXDocument{Source: source, Digest: digest, Signer: signer, Trust: trust,
-		State: StateRejected, Reason: err.Error()}
+		State: report.DocumentRejected, Reason: err.Error()}
 }
-
-// The states of a document in the report.
-const (
-	StateUsed     = "used"
-	StateUnused   = "unused"
-	StateRejected = "rejected"
-)
 
 func (d *document) trust() string {
 	switch d.authority {

@@ -81,7 +81,7 @@ func TestLedgerAndHygiene(t *testing.T) {
 	for _, d := range res.Documents {
 		rows = append(rows, row{d.State, d.Reason, d.Statements, d.Applicable, d.Used, d.Stale})
 	}
-	wantRows := []row{{StateUsed, "", 5, 4, 3, 1}, {StateUsed, "", 1, 1, 1, 0}, {StateUnused, "not about this image", 1, 0, 0, 0}}
+	wantRows := []row{{report.DocumentUsed, "", 5, 4, 3, 1}, {report.DocumentUsed, "", 1, 1, 1, 0}, {report.DocumentUnused, "not about this image", 1, 0, 0, 0}}
 	if diff := cmp.Diff(wantRows, rows); diff != "" {
 		t.Errorf("documents (-want +got):\n%s", diff)
 	}

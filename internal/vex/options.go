@@ -102,16 +102,13 @@ const (
 	MaxUnverifiedBytes     = 4 << 20
 )
 
-// skew is how far the clocks of author and gate may be apart.
-const skew = 24 * time.Hour
-
 // future reports whether a time is too late to be the date of anything.
 func (o *Options) future(at time.Time) bool {
 	clock := o.Clock
 	if clock.IsZero() {
 		clock = o.Now
 	}
-	return !clock.IsZero() && at.After(clock.Add(skew))
+	return !clock.IsZero() && at.After(clock.Add(report.ClockSkew))
 }
 
 // The origins of a package in a derived image: report.Package.Origin.

@@ -53,7 +53,7 @@ func TestWhatIsNotVEX(t *testing.T) {
 				t.Errorf("code = %d, hint = %q; want %d and a hint", fault.CodeOf(err), fault.HintOf(err), fault.Usage)
 			}
 			row := Rejected("x.json", "", "", report.TrustNamed, err)
-			if row.State != StateRejected || row.Reason == "" {
+			if row.State != report.DocumentRejected || row.Reason == "" {
 				t.Errorf("row = %+v, want it rejected with the reason", row)
 			}
 		})
@@ -123,7 +123,7 @@ func TestOnlyVerifiedAttestations(t *testing.T) {
 // TestZeroDocument shows that a document nobody made decides nothing.
 func TestZeroDocument(t *testing.T) {
 	r, err := Decide([]report.Vulnerability{libc()}, []Document{{}}, testImage(), Options{Policy: PolicyAny})
-	if err != nil || r.Vulnerabilities[0].Decision.Status != report.Open || r.Documents[0].State != StateRejected {
+	if err != nil || r.Vulnerabilities[0].Decision.Status != report.Open || r.Documents[0].State != report.DocumentRejected {
 		t.Errorf("result = %+v, %v", r, err)
 	}
 }

@@ -39,12 +39,12 @@ func (r *run) rows(docs []Document) []report.VEXDocument {
 	for _, doc := range docs {
 		d := doc.d
 		if d == nil {
-			out = append(out, report.VEXDocument{State: StateRejected, Trust: report.TrustUnverified, Reason: "no document was read"})
+			out = append(out, report.VEXDocument{State: report.DocumentRejected, Trust: report.TrustUnverified, Reason: "no document was read"})
 			continue
 		}
 		t := &r.seen[at[d]]
 		row := report.VEXDocument{
-			ID: d.id, Digest: d.digest, Source: d.source, State: StateUnused, Author: d.author,
+			ID: d.id, Digest: d.digest, Source: d.source, State: report.DocumentUnused, Author: d.author,
 			Version: d.version[0], Signer: d.signer, Trust: d.trust(), Statements: len(d.statements),
 			Applicable: t.applicable.count(), Used: t.used.count(), OverBroad: d.census.broad,
 			Contradictory: d.census.contradictory, Duplicate: d.census.duplicate,
@@ -53,7 +53,7 @@ func (r *run) rows(docs []Document) []report.VEXDocument {
 		}
 		row.Timestamp = told(d.timestamp)
 		if row.Used > 0 {
-			row.State = StateUsed
+			row.State = report.DocumentUsed
 		} else {
 			row.Reason = r.unusedBecause(d, &r.stands[at[d]], &row)
 		}

@@ -136,7 +136,7 @@ func TestVersionsOfADocument(t *testing.T) {
 			if d.Status != tt.want {
 				t.Errorf("decision = %s, %q; want %s", d.Status, d.Reason, tt.want)
 			}
-			if tt.reason != "" && (row.State != StateUnused || row.Reason != tt.reason) {
+			if tt.reason != "" && (row.State != report.DocumentUnused || row.Reason != tt.reason) {
 				t.Errorf("row = %s, %q; want unused, %q", row.State, row.Reason, tt.reason)
 			}
 		})
