@@ -5,9 +5,9 @@
 // It guarantees that the bytes behind a Verified hash to the digests that lead from
 // the image to them, that a signer whom the trust table names signed them, that the
 // statement speaks of this image and of nothing else, and that its JSON reads the same
-// in every parser. Each attestation ends as verified, unverified or invalid with one
-// reason, and each place that was asked is reported, so that "looked and found none"
-// and "could not look" differ.
+// in every parser. Each attestation ends as verified, unverified, unreadable or invalid
+// with one reason, and each place that was asked is reported, so that "looked and found
+// none" and "could not look" differ.
 //
 // Everything read is bounded by [Options] and treated as hostile. The package does not
 // know what a predicate means (see attest/claims), and it reaches stores only through

@@ -66,9 +66,9 @@ func (v Verified) Store() string { return v.store }
 // Path is where the statement lies in the report directory.
 func (v Verified) Path() string { return v.path }
 
-// Unverified is an attestation that was read and of which no good signature is known. It has fields and no methods
-// on purpose: what wants a [Verified] asks for methods, so that one cannot pass for
-// the other. Invalid attestations are not handed out at all.
+// Unverified is an attestation that was read and of which no good signature is known. It
+// has fields and no methods on purpose: what wants a [Verified] asks for methods, so that
+// one cannot pass for the other. Invalid attestations are not handed out at all.
 type Unverified struct {
 	PredicateType string
 	Family        string

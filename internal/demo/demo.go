@@ -1,6 +1,7 @@
 // Package demo is a small world in which the gate can be tried without an account: a
 // registry that wants a login, a hardened Python image with signed attestations, the
-// vendor's advisories, and a vulnerability database. The pipeline that reads it is the real one, over HTTP.
+// vendor's advisories, and a vulnerability database. The pipeline that reads it is the
+// real one, over HTTP.
 //
 // The image is laid out as Docker Hardened Images publishes its own, and its packages
 // and vulnerabilities are real: Debian 12 with the glibc that bookworm-security held in

@@ -7,7 +7,7 @@
 // are there. Files appear whole or not at all, and the verdict of a run is the last of
 // them: from [Target.Begin] until then the directory says that nothing was decided.
 //
-// Start reading at [Publish].
+// Start reading at [Target.Begin], then [Publish].
 package publish
 
 import (

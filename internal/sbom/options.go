@@ -39,8 +39,8 @@ type Options struct {
 	// Grace is how long a cataloger is waited for that goes on when its time is over. 0
 	// means 10 seconds.
 	Grace time.Duration
-	// TempDir is where databases and archives are copied to while they are looked into. "" means the
-	// system's directory for temporary files.
+	// TempDir is where databases and archives are copied to while they are looked into.
+	// "" means the system's directory for temporary files.
 	TempDir string
 }
 
