@@ -172,7 +172,7 @@ func readFile(fsys fs.FS, at string, limit int64) ([]byte, error) {
 	}
 	defer f.Close() //nolint:errcheck // only read
 	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s is no regular file: %w", at, errors.Join(err, fs.ErrInvalid))
+		return nil, fmt.Errorf("%s is not a regular file: %w", at, errors.Join(err, fs.ErrInvalid))
 	}
 	data, err := io.ReadAll(io.LimitReader(f, limit+1))
 	if err == nil && int64(len(data)) > limit {

@@ -22,7 +22,7 @@ func (l *local) addFile(at string) error {
 	found, err := l.add(data)
 	switch {
 	case !found:
-		return errors.Join(fmt.Errorf("%s is no Sigstore bundle, DSSE envelope or in-toto statement", at), err)
+		return errors.Join(fmt.Errorf("%s is not a Sigstore bundle, DSSE envelope or in-toto statement", at), err)
 	case err != nil:
 		l.flaw(fileFlaw+at, at, err)
 	}
@@ -64,7 +64,7 @@ func (l *local) addFolder(at string) error {
 func (l *local) addOne(p string, promised bool) error {
 	info, err := fs.Stat(l.fsys, p) // follows a link, and opens nothing
 	if err == nil && !info.Mode().IsRegular() {
-		err = errors.New("it is no regular file, nor a link to one")
+		err = errors.New("it is neither a regular file nor a link to one")
 	}
 	var data []byte
 	if err == nil {
@@ -154,7 +154,7 @@ func documents(data []byte) ([][]byte, error) {
 		if json.Valid(line) {
 			docs = append(docs, inside(line)...)
 		} else if err == nil {
-			err = fmt.Errorf("entry %d of %d is no JSON, or cut off", i+1, n)
+			err = fmt.Errorf("entry %d of %d is not JSON, or cut off", i+1, n)
 		}
 	}
 	return docs, err
@@ -168,7 +168,7 @@ func stream(data []byte) (docs [][]byte, err error) {
 		case errors.Is(err, io.EOF):
 			return docs, nil
 		case err != nil:
-			return docs, fmt.Errorf("it is no JSON, or cut off: %w", err)
+			return docs, fmt.Errorf("it is not JSON, or cut off: %w", err)
 		}
 		docs = append(docs, inside(one)...)
 	}

@@ -119,7 +119,7 @@ func (w *world) neutralJSON() {
 	w.t.Helper()
 	for name, data := range w.files() {
 		if strings.HasSuffix(name, ".json") && !strings.HasPrefix(name, "attestations/") && !json.Valid(data) {
-			w.t.Errorf("%s is no JSON", name)
+			w.t.Errorf("%s is not JSON", name)
 		}
 	}
 }

@@ -21,7 +21,7 @@ func (c *folder) pin(context.Context) (string, error) { return "", nil }
 
 func (c *folder) read(_ context.Context, name string) ([]byte, error) {
 	if !local(name) {
-		return nil, fmt.Errorf("%.200q is no path in a repository", name)
+		return nil, fmt.Errorf("%.200q is not a path in a repository", name)
 	}
 	data, err := c.readFile(filepath.Join(c.root, filepath.FromSlash(name)))
 	if err == nil && int64(len(data)) > c.limit {

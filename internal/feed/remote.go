@@ -126,7 +126,7 @@ func commitOfRef(list []byte, ref string) (string, error) {
 
 func (r *remote) read(ctx context.Context, name string) ([]byte, error) {
 	if !local(name) {
-		return nil, fmt.Errorf("%.200q is no path in a repository", name)
+		return nil, fmt.Errorf("%.200q is not a path in a repository", name)
 	}
 	u := *r.base
 	u.Path, u.RawPath = path.Join("/", r.base.Path, name), "" // a "%" in the name of a file is one

@@ -99,7 +99,7 @@ func (r *Repository) Has(name string) bool {
 // name.
 func (r *Repository) Read(name string) ([]byte, error) {
 	if !local(name) {
-		return nil, fmt.Errorf("%.200q is no path in a repository", name)
+		return nil, fmt.Errorf("%.200q is not a path in a repository", name)
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -108,7 +108,7 @@ func (r *Repository) Read(name string) ([]byte, error) {
 		return nil, err
 	}
 	if e.Mode != filemode.Regular && e.Mode != filemode.Executable && e.Mode != filemode.Deprecated {
-		return nil, fmt.Errorf("%s is no regular file", name)
+		return nil, fmt.Errorf("%s is not a regular file", name)
 	}
 	data, err := r.store.bytes(plumbing.BlobObject, e.Hash)
 	if err != nil {
@@ -121,7 +121,7 @@ func (r *Repository) Read(name string) ([]byte, error) {
 // advisories have some 100,000 files.
 const maxPaths = 1_000_000
 
-// List returns the paths of all that is no folder, below a folder or, for ".", in the
+// List returns the paths of all that is not a folder, below a folder or, for ".", in the
 // whole commit, in the order of git. The error wraps fs.ErrNotExist when there is no such
 // folder.
 func (r *Repository) List(folder string) ([]string, error) {
@@ -134,7 +134,7 @@ func (r *Repository) List(folder string) ([]string, error) {
 			return nil, err
 		}
 		if e.Mode != filemode.Dir {
-			return nil, fmt.Errorf("%s is no folder", folder)
+			return nil, fmt.Errorf("%s is not a folder", folder)
 		}
 		at = e.Hash
 	}
@@ -150,7 +150,7 @@ func (r *Repository) walk(out []string, at plumbing.Hash, folder string) ([]stri
 		name := path.Join(folder, e.Name)
 		switch {
 		case !local(name) || strings.Contains(e.Name, "/"):
-			return nil, fmt.Errorf("%.200q is no path in a repository", name)
+			return nil, fmt.Errorf("%.200q is not a path in a repository", name)
 		case len(out) >= maxPaths || strings.Count(name, "/") > 100:
 			return nil, fmt.Errorf("%s: more than %d files, or folders that lie too deep", folder, maxPaths)
 		case e.Mode == filemode.Dir:

@@ -93,7 +93,7 @@ func (d *discovery) add(ctx context.Context, name string) error {
 		return unreadable(name, err)
 	}
 	if !info.IsDir() && !info.Mode().IsRegular() { // opening a pipe would wait for ever
-		return fault.Usagef("lint "+name, "name a Dockerfile or a Compose file", "it is no regular file")
+		return fault.Usagef("lint "+name, "name a Dockerfile or a Compose file", "it is not a regular file")
 	}
 	if !info.IsDir() {
 		kind, ok := kindOf(name)

@@ -10,7 +10,7 @@ import (
 type regular struct{ fs.FS }
 
 // errIrregular is why a file was not opened.
-var errIrregular = errors.New("it is no regular file")
+var errIrregular = errors.New("it is not a regular file")
 
 // Open implements [fs.FS].
 func (r regular) Open(name string) (fs.File, error) {

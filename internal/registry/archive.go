@@ -42,7 +42,7 @@ func (img *Image) openArchive(ctx context.Context, p parsed) error {
 		return fault.New(fault.Usage, op, "docker-archive takes the file that docker save wrote", err)
 	}
 	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
-		return errors.Join(fault.Usagef(op, "docker-archive takes the file that docker save wrote; for a directory use oci-dir:", "%s is no regular file", p.path), f.Close())
+		return errors.Join(fault.Usagef(op, "docker-archive takes the file that docker save wrote; for a directory use oci-dir:", "%s is not a regular file", p.path), f.Close())
 	}
 	f, remove, err := unpacked(f, img.opt)
 	if err != nil {

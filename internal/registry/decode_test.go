@@ -194,7 +194,7 @@ func FuzzManifest(f *testing.F) {
 		}
 		var again map[string]any
 		if json.Unmarshal(raw, &again) != nil {
-			t.Fatalf("%q is no JSON object", raw)
+			t.Fatalf("%q is not a JSON object", raw)
 		}
 	})
 }

@@ -137,7 +137,7 @@ func TestTokenAnswers(t *testing.T) {
 	}{
 		{"cut", `{"token":"t`, `{"token":"t1"}`, 2, ""},
 		{"cut_for_ever", `{"token":"t`, `{"token":"t`, 4, "ends too early"},
-		{"web_page", `<html>`, ``, 1, "no JSON"},
+		{"web_page", `<html>`, ``, 1, "not a JSON object"},
 		{"no_token", `{}`, ``, 1, "holds no token"},
 		{"blank_in_it", `{"token":"t 1"}`, ``, 1, "holds no token"},
 		{"line_end_in_it", `{"token":"t\r\nX: y"}`, ``, 1, "holds no token"},

@@ -31,7 +31,7 @@ func (d dirFiles) open(name string) (io.ReadCloser, int64, error) {
 		return nil, 0, err
 	}
 	if !info.Mode().IsRegular() { // opening a pipe would wait for ever
-		return nil, 0, fmt.Errorf("%s is no regular file", name)
+		return nil, 0, fmt.Errorf("%s is not a regular file", name)
 	}
 	f, err := d.root.Open(name)
 	if err != nil {

@@ -203,7 +203,7 @@ func TestLayoutTampered(t *testing.T) {
 			if err := errors.Join(os.Remove(path), os.Mkdir(path, 0o755)); err != nil {
 				t.Fatal(err)
 			}
-		}, "no regular file"},
+		}, "not a regular file"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			dir, _ := newLayout(t, idx, nil)

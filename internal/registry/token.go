@@ -107,7 +107,7 @@ func (l *login) askToken(ctx context.Context, realm *url.URL, creds *authn.AuthC
 		AccessToken string `json:"access_token"`
 	}
 	if err := json.Unmarshal(body, &doc); err != nil {
-		return "", errors.New("the token service's answer is no JSON object with a token")
+		return "", errors.New("the token service's answer is not a JSON object with a token")
 	}
 	if doc.Token == "" {
 		doc.Token = doc.AccessToken

@@ -102,7 +102,7 @@ func TestWithoutAndPlus(t *testing.T) {
 	}
 	raw := p.Attestation("a:b").Statement.Data
 	if json.Valid(raw) || !bytes.HasSuffix(raw, []byte(`"predicate":{not json}`)) {
-		t.Errorf("a predicate that is no JSON became %s", raw)
+		t.Errorf("a predicate that is not JSON became %s", raw)
 	}
 	if len(img.Platforms[0].Attestations) != 2 || img.Platforms[0].Attestations[0].PredicateType != testkit.PredicateOpenVEX {
 		t.Error("the image itself was changed")

@@ -12,14 +12,14 @@ func rpmOrder(a, b string) (int, error) {
 	var epoch, version, release [2]string
 	for i, s := range []string{a, b} {
 		if s == "" || !bounded(s) || strings.Trim(s, "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.:-_+~^") != "" {
-			return 0, fmt.Errorf("%q is no version of rpm", clip(s))
+			return 0, fmt.Errorf("%q is not a version of rpm", clip(s))
 		}
 		before, rest, ok := strings.Cut(s, ":")
 		if !ok {
 			before, rest = "", s
 		}
 		if !isNumber(before) || strings.Contains(rest, ":") {
-			return 0, fmt.Errorf("%q is no version of rpm", clip(s))
+			return 0, fmt.Errorf("%q is not a version of rpm", clip(s))
 		}
 		epoch[i] = before
 		version[i], release[i], _ = cutLast(rest, '-')

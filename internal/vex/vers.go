@@ -65,7 +65,7 @@ func (v *versions) parse(s string) error {
 		b := readBound(part)
 		text, err := unescape(b.version)
 		if err != nil || text == "" || strings.ContainsAny(text, "<>=!*|") {
-			return fmt.Errorf("%q is no constraint", clip(part))
+			return fmt.Errorf("%q is not a constraint", clip(part))
 		}
 		b.version = text
 		if len(v.rows) > 0 {

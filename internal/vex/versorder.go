@@ -48,7 +48,7 @@ func comparing[V any](what string, read func(string) (V, error), compare func(V,
 		for i, s := range []string{a, b} {
 			v, err := read(s)
 			if err != nil || s == "" || !bounded(s) {
-				return 0, fmt.Errorf("%q is no version of %s", clip(s), what)
+				return 0, fmt.Errorf("%q is not a version of %s", clip(s), what)
 			}
 			parsed[i] = v
 		}
@@ -106,7 +106,7 @@ type semver struct {
 }
 
 func readSemantic(s string) (v semver, err error) {
-	err = fmt.Errorf("%q is no semantic version", clip(s))
+	err = fmt.Errorf("%q is not a semantic version", clip(s))
 	if len(s) > maxVersion {
 		return v, err
 	}

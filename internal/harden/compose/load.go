@@ -324,7 +324,7 @@ func (r *reader) file(name string) ([]byte, error) {
 		return nil, err
 	}
 	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("%q is no regular file", cut(name))
+		return nil, fmt.Errorf("%q is not a regular file", cut(name))
 	}
 	data, err := readAll(f)
 	if err != nil {

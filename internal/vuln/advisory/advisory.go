@@ -117,7 +117,7 @@ const maxErrors = 10
 // hide a vulnerability. JSON that is no OSV record (the VEX documents of the same feed,
 // its index) is counted and left alone.
 //
-// The error is a *[fault.Error] with code Usage: a file that is no JSON (a Git LFS
+// The error is a *[fault.Error] with code Usage: a file that is not JSON (a Git LFS
 // pointer, an error page), a record that lacks what OSV requires, a source without any
 // record, a limit that was passed.
 //

@@ -55,7 +55,7 @@ const maxDigits = 18
 func apkOrder(a, b string) (int, error) {
 	for _, v := range []string{a, b} {
 		if !apk.Valid(v) || !boundedNumbers(v) {
-			return 0, fmt.Errorf("%q is no version of apk", clip(v))
+			return 0, fmt.Errorf("%q is not a version of apk", clip(v))
 		}
 	}
 	return apk.Version(a).Compare(apk.Version(b)), nil
@@ -66,7 +66,7 @@ func debOrder(a, b string) (int, error) {
 	for i, v := range []string{a, b} {
 		p, err := deb.NewVersion(v)
 		if err != nil || !boundedNumbers(v) {
-			return 0, fmt.Errorf("%q is no version of dpkg", clip(v))
+			return 0, fmt.Errorf("%q is not a version of dpkg", clip(v))
 		}
 		parsed[i] = p
 	}
@@ -120,7 +120,7 @@ func semantic(a, b string) (int, error) {
 type semanticVersion struct{ core, pre, build []string }
 
 func readSemantic(v string) (semanticVersion, error) {
-	wrong := fmt.Errorf("%q is no semantic version", clip(v))
+	wrong := fmt.Errorf("%q is not a semantic version", clip(v))
 	if len(v) > maxText {
 		return semanticVersion{}, wrong
 	}
