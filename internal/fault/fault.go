@@ -23,7 +23,7 @@ const (
 	OK          Code = 0   // the verdict is pass or warn
 	Internal    Code = 1   // a fault here: a bug, a full disk, an unwritable directory
 	Policy      Code = 2   // the policy failed: something was found
-	Unavailable Code = 3   // required evidence could not be had, so nothing was decided
+	Unavailable Code = 3   // required evidence is unavailable, so nothing was decided
 	Usage       Code = 4   // bad input or configuration
 	Interrupted Code = 130 // SIGINT or SIGTERM, as shells report it
 )
@@ -38,7 +38,7 @@ func (c Code) Describe() string {
 	case Policy:
 		return "the policy failed"
 	case Unavailable:
-		return "required evidence could not be had, so nothing was decided"
+		return "required evidence is unavailable, so nothing was decided"
 	case Usage:
 		return "bad input or configuration"
 	case Interrupted:

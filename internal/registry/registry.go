@@ -101,7 +101,7 @@ type Image struct {
 // Options.Timeout starts to run here and covers all that is read from the image.
 //
 // The error is a *fault.Error: code Usage when ref or an option cannot be used, and
-// Unavailable when the image could not be had.
+// Unavailable when the image is unavailable.
 func Open(ctx context.Context, ref string, opt Options) (*Image, error) {
 	o := opt.withDefaults()
 	p, err := parse(ref, pathExists)
