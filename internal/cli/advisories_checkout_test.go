@@ -37,15 +37,13 @@ func componentWorld(t *testing.T) *world {
 	return w
 }
 
+// componentBill lists a package of Debian's and, when asked, a component of Docker's.
 func componentBill(component bool) []byte {
-	bill := compact{Release: map[string]string{"ID": "debian", "VERSION_ID": "12"}}
-	for _, p := range [][3]string{
-		{"zlib1g", "1:1.2.13.dfsg-1", "pkg:deb/debian/zlib1g@1%3A1.2.13.dfsg-1?arch=amd64&distro=debian-12&upstream=zlib"},
-		{"clickhouse-keeper", "23.7.6+110", "pkg:dhi/clickhouse-keeper@23.7.6%2B110"},
-	}[:map[bool]int{false: 1, true: 2}[component]] {
-		bill.Packages = append(bill.Packages, struct{ Name, Version, Type, PURL, Origin string }{p[0], p[1], "", p[2], ""})
+	packages := [][3]string{{"zlib1g", "1:1.2.13.dfsg-1", "pkg:deb/debian/zlib1g@1%3A1.2.13.dfsg-1?arch=amd64&distro=debian-12&upstream=zlib"}}
+	if component {
+		packages = append(packages, [3]string{"clickhouse-keeper", "23.7.6+110", "pkg:dhi/clickhouse-keeper@23.7.6%2B110"})
 	}
-	return bill.cyclonedx(func(string) bool { return true })
+	return billOf(map[string]string{"ID": "debian", "VERSION_ID": "12"}, packages...)
 }
 
 // vendor is the vendor's repository with the record about its component and another one,

@@ -1,7 +1,6 @@
 package cli_test
 
 import (
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -15,15 +14,6 @@ const (
 	libc = "pkg:deb/debian/libc6@2.36-9%2Bdeb12u7?arch=amd64&distro=debian-12"
 	tinf = "pkg:deb/debian/libtinfo6@6.4-4?arch=amd64&distro=debian-12"
 )
-
-// with puts the attestations of one family in the place of those that an image has.
-func with(img testkit.Image, predicateType string, instead ...testkit.Attestation) testkit.Image {
-	img = img.Without(predicateType)
-	for i := range img.Platforms {
-		img.Platforms[i].Attestations = append(img.Platforms[i].Attestations, instead...)
-	}
-	return img
-}
 
 func says(predicateType string, predicate any) testkit.Attestation {
 	return testkit.Attestation{PredicateType: predicateType, Predicate: predicate}
@@ -65,7 +55,7 @@ func TestRequiredEvidenceSaysSomething(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			w := newWorld(t, testkit.RegistryOptions{})
-			ref, _ := w.push(with(w.image(), tt.predicateType, tt.instead...))
+			ref, _ := w.push(w.image().Without(tt.predicateType).Plus(tt.instead...))
 			code, r, text := w.verify(ref, "--require", tt.require, "--fail-on-severity", "none")
 			must(t, code, r, text, tt.code, tt.want)
 			if all := strings.Join(r.Verdict.Reasons, "\n"); !strings.Contains(all, tt.says) {
@@ -78,7 +68,7 @@ func TestRequiredEvidenceSaysSomething(t *testing.T) {
 // A provenance without a builder meets no rule about the builder.
 func TestNoBuilderIsNoBuilder(t *testing.T) {
 	w := newWorld(t, testkit.RegistryOptions{})
-	ref, _ := w.push(with(w.image(), testkit.PredicateProvenance, says(testkit.PredicateProvenance, map[string]any{
+	ref, _ := w.push(w.image().Without(testkit.PredicateProvenance).Plus(says(testkit.PredicateProvenance, map[string]any{
 		"buildDefinition": map[string]any{"buildType": "https://builder.example/type/1"}})))
 	code, r, text := w.verify(ref, "--builder-id", "**")
 	if code == fault.OK || r.Verdict.Result == report.Pass || r.Verdict.Result == report.Warn {
@@ -92,7 +82,7 @@ func TestSignedBillHidesNoFinding(t *testing.T) {
 	gate := func(want report.Result, code fault.Code, bill testkit.Attestation, flags ...string) *report.Report {
 		t.Helper()
 		w := newWorld(t, testkit.RegistryOptions{})
-		ref, _ := w.push(with(w.image(), testkit.PredicateSPDX, bill))
+		ref, _ := w.push(w.image().Without(testkit.PredicateSPDX).Plus(bill))
 		got, r, text := w.verify(ref, append(flags, "--sbom-source", "attested", "--require", "none", "--vex-policy", "off")...)
 		must(t, got, r, text, code, want)
 		return r
@@ -119,28 +109,20 @@ func TestExpectedEvidenceIsMissed(t *testing.T) {
 // A finding that nobody rated counts when it can be acted on, a known exploited one
 // always.
 func TestUnratedFindings(t *testing.T) {
-	dir := t.TempDir()
-	database := func(name string, r grypedb.Record) string {
-		r.Distro, r.Package = "debian 12", "glibc"
-		file, err := grypedb.Build(filepath.Join(dir), []grypedb.Record{r}, built)
-		if err != nil {
-			t.Fatal(err)
-		}
-		path := filepath.Join(dir, name+".tar.zst")
-		if _, err := grypedb.Archive(file, path); err != nil {
-			t.Fatal(err)
-		}
-		return path
+	record := func(r grypedb.Record) grypedb.Record {
+		r.ID, r.Distro, r.Package = "CVE-2026-1000", "debian 12", "glibc"
+		return r
 	}
 	fixed := report.Fix{State: report.FixFixed, Versions: []string{"2.36-9+deb12u11"}}
-	withFix := database("with-fix", grypedb.Record{ID: "CVE-2026-1000", Constraint: "< 2.36-9+deb12u11", Fix: fixed})
-	without := database("without", grypedb.Record{ID: "CVE-2026-1000"})
-	exploited := database("exploited", grypedb.Record{ID: "CVE-2026-1000", Severity: report.Low, KEV: &report.KEV{DateAdded: "2026-04-01"}})
+	withFix := record(grypedb.Record{Constraint: "< 2.36-9+deb12u11", Fix: fixed})
+	without := record(grypedb.Record{})
+	exploited := record(grypedb.Record{Severity: report.Low, KEV: &report.KEV{DateAdded: "2026-04-01"}})
 	for _, tt := range []struct {
-		name, db string
-		flags    []string
-		code     fault.Code
-		want     report.Result
+		name   string
+		record grypedb.Record
+		flags  []string
+		code   fault.Code
+		want   report.Result
 	}{
 		{"with_a_fix", withFix, nil, fault.Policy, report.Fail},
 		{"with_a_fix_at_any_limit", withFix, []string{"--fail-on-severity", "critical"}, fault.Policy, report.Fail},
@@ -159,7 +141,7 @@ func TestUnratedFindings(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			w := newWorld(t, testkit.RegistryOptions{})
 			ref, _ := w.push(w.image())
-			w.dbFlags = []string{"--db", tt.db, "--cache-dir", t.TempDir()}
+			w.withRecords(tt.record)
 			code, r, text := w.verify(ref, tt.flags...)
 			if tt.code == fault.Usage {
 				if code != tt.code {

@@ -3,7 +3,6 @@ package cli_test
 import (
 	"encoding/json"
 	"fmt"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -14,20 +13,6 @@ import (
 	"github.com/imagegate/imagegate/internal/testkit"
 	"github.com/imagegate/imagegate/internal/testkit/grypedb"
 )
-
-// withRecords gives the world a vulnerability database of its own.
-func (w *world) withRecords(records ...grypedb.Record) {
-	w.t.Helper()
-	file, err := grypedb.Build(w.t.TempDir(), records, built)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	path := filepath.Join(w.t.TempDir(), "db.tar.zst")
-	if _, err := grypedb.Archive(file, path); err != nil {
-		w.t.Fatal(err)
-	}
-	w.dbFlags = []string{"--db", path, "--cache-dir", w.t.TempDir()}
-}
 
 // gapRecords have each a finding in one package, and a record of a release for each type.
 func gapRecords() []grypedb.Record {
@@ -40,15 +25,6 @@ func gapRecords() []grypedb.Record {
 		{ID: "GHSA-3333-3333-3333", Ecosystem: "npm", Package: "request", Severity: report.High},
 		{ID: "GHSA-4444-4444-4444", Ecosystem: "npm", Package: "@octokit/request", Severity: report.High},
 	}
-}
-
-// billOf is a CycloneDX document of packages by name, version and package URL.
-func billOf(release map[string]string, packages ...[3]string) []byte {
-	bill := compact{Release: release}
-	for _, p := range packages {
-		bill.Packages = append(bill.Packages, struct{ Name, Version, Type, PURL, Origin string }{p[0], p[1], "", p[2], ""})
-	}
-	return bill.cyclonedx(func(string) bool { return true })
 }
 
 // spdxPackage is an SPDX document of one package, as GitHub and others write them.

@@ -3,7 +3,6 @@ package cli_test
 import (
 	"encoding/json"
 	"fmt"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -81,21 +80,12 @@ func (w *world) poisoned() testkit.Image {
 // poisonedDatabase has hostile names, texts and links.
 func (w *world) poisonedDatabase() {
 	w.t.Helper()
-	dir := w.t.TempDir()
-	file, err := grypedb.Build(dir, []grypedb.Record{
+	w.withRecords([]grypedb.Record{
 		{ID: "CVE-2025-4802", Distro: "debian 12", Package: "glibc", Severity: report.High, Description: poison, URLs: []string{"javascript:alert(1)", "https://evil.invalid/" + poison},
 			Fix: report.Fix{State: report.FixFixed, Versions: []string{"2.0" + poisonLine}}},
 		{ID: "CVE-2025-1 " + poisonLine, Aliases: []string{poison}, Distro: "debian 12", Package: "ncurses", Severity: report.Critical, Description: poison, URLs: []string{poison}},
 		{ID: "CVE-2025-2", Distro: "debian 12", Package: "bad", Severity: report.Critical, Description: poison},
-	}, built)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	path := filepath.Join(dir, "db.tar.zst")
-	if _, err := grypedb.Archive(file, path); err != nil {
-		w.t.Fatal(err)
-	}
-	w.dbFlags = []string{"--db", path, "--cache-dir", w.path("cache")}
+	}...)
 }
 
 // arrived checks that the poison came as far as this, so that its neutral form says

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"unicode"
+
+	"github.com/imagegate/imagegate/internal/testkit/grypedb"
 )
 
 // file is a file of the report directory; "" when there is none.
@@ -86,4 +88,27 @@ func neutral(t *testing.T, where, text string) {
 			}
 		}
 	}
+}
+
+// withRecords gives the world a vulnerability database of its own.
+func (w *world) withRecords(records ...grypedb.Record) {
+	w.t.Helper()
+	file, err := grypedb.Build(w.t.TempDir(), records, built)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	path := filepath.Join(w.t.TempDir(), "db.tar.zst")
+	if _, err := grypedb.Archive(file, path); err != nil {
+		w.t.Fatal(err)
+	}
+	w.dbFlags = []string{"--db", path, "--cache-dir", w.t.TempDir()}
+}
+
+// billOf is a CycloneDX document of packages by name, version and package URL.
+func billOf(release map[string]string, packages ...[3]string) []byte {
+	bill := compact{Release: release}
+	for _, p := range packages {
+		bill.Packages = append(bill.Packages, struct{ Name, Version, Type, PURL, Origin string }{p[0], p[1], "", p[2], ""})
+	}
+	return bill.cyclonedx(func(string) bool { return true })
 }

@@ -6,7 +6,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"maps"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -55,21 +54,11 @@ func layerOf(t *testing.T, files map[string]string, directories bool) testkit.La
 func newPackageWorld(t *testing.T) *world {
 	t.Helper()
 	w := newWorld(t, testkit.RegistryOptions{})
-	dir := t.TempDir()
-	records := []grypedb.Record{
+	w.withRecords([]grypedb.Record{
 		{ID: "CVE-2005-2541", Distro: "debian 12", Package: "tar", Severity: report.Critical},
 		{ID: "CVE-2024-1", Distro: "alpine 3.20", Package: "openssl", Severity: report.Critical},
 		{ID: "GHSA-aaaa-bbbb-cccc", Ecosystem: "npm", Package: "bad", Severity: report.Critical},
-	}
-	file, err := grypedb.Build(dir, records, built)
-	if err != nil {
-		t.Fatal(err)
-	}
-	path := filepath.Join(dir, "db.tar.zst")
-	if _, err := grypedb.Archive(file, path); err != nil {
-		t.Fatal(err)
-	}
-	w.dbFlags = []string{"--db", path, "--cache-dir", w.path("cache")}
+	}...)
 	return w
 }
 
