@@ -46,11 +46,14 @@ func comparing[V any](what string, read func(string) (V, error), compare func(V,
 	return func(a, b string) (int, error) {
 		var parsed [2]V
 		for i, s := range []string{a, b} {
-			v, err := read(s)
-			if err != nil || s == "" || !bounded(s) {
-				return 0, fmt.Errorf("%q is not a version of %s", clip(s), what)
+			wrong := fmt.Errorf("%q is not a version of %s", clip(s), what)
+			if s == "" || !bounded(s) {
+				return 0, wrong
 			}
-			parsed[i] = v
+			var err error
+			if parsed[i], err = read(s); err != nil {
+				return 0, wrong
+			}
 		}
 		return compare(parsed[0], parsed[1]), nil
 	}

@@ -104,10 +104,15 @@ func sameVersion(a, b string) bool {
 	return bareVersion(a) == bareVersion(b)
 }
 
-func bareVersion(v string) string {
+func withoutEpoch(v string) string {
 	if epoch, rest, ok := strings.Cut(v, ":"); ok && strings.Trim(epoch, "0123456789") == "" {
-		v = rest
+		return rest
 	}
+	return v
+}
+
+func bareVersion(v string) string {
+	v = withoutEpoch(v)
 	if len(v) > 1 && (v[0] == 'v' || v[0] == 'V') && v[1] >= '0' && v[1] <= '9' {
 		v = v[1:]
 	}

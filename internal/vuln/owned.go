@@ -71,9 +71,7 @@ func sameUpstream(owner, part *pkg.Package) bool {
 
 // upstreamVersion drops the epoch and the distribution's own revision.
 func upstreamVersion(v string, t syftpkg.Type) string {
-	if epoch, rest, ok := strings.Cut(v, ":"); ok && strings.Trim(epoch, "0123456789") == "" {
-		v = rest
-	}
+	v = withoutEpoch(v)
 	switch t {
 	case syftpkg.ApkPkg, syftpkg.PortagePkg:
 		return revision.ReplaceAllString(v, "")
