@@ -47,6 +47,9 @@ func floorPlan() map[string]room {
 			outside:  []string{"go.yaml.in/yaml"},
 		},
 		"fetch": {},
+		"vercmp": {
+			outside: []string{"github.com/knqyf263"},
+		},
 		"feed": {
 			internal: []string{"fault", "fetch"},
 			outside:  []string{"github.com/go-git/go-git", "github.com/go-git/go-billy"},
@@ -71,12 +74,12 @@ func floorPlan() map[string]room {
 			},
 		},
 		"vuln": {
-			internal: []string{"report", "fault", "fetch"},
-			outside:  []string{"github.com/anchore", "github.com/spf13/afero", "gorm.io/gorm", "github.com/klauspost/compress", "github.com/knqyf263", "github.com/pandatix/go-cvss", "golang.org/x/mod"},
+			internal: []string{"report", "fault", "fetch", "vercmp"},
+			outside:  []string{"github.com/anchore", "github.com/spf13/afero", "gorm.io/gorm", "github.com/klauspost/compress", "github.com/pandatix/go-cvss", "golang.org/x/mod"},
 		},
 		"vex": {
-			internal: []string{"report", "fault"},
-			outside:  []string{"github.com/openvex/go-vex", "github.com/package-url/packageurl-go", "github.com/knqyf263", "github.com/aquasecurity/go-pep440-version", "github.com/masahiro331/go-mvn-version"},
+			internal: []string{"report", "fault", "vercmp"},
+			outside:  []string{"github.com/openvex/go-vex", "github.com/package-url/packageurl-go", "github.com/aquasecurity/go-pep440-version", "github.com/masahiro331/go-mvn-version"},
 		},
 		"harden": {
 			internal: []string{"report", "fault"},

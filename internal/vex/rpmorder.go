@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"fmt"
 	"strings"
+
+	"github.com/imagegate/imagegate/internal/vercmp"
 )
 
 // rpmOrder compares "epoch:version-release" as rpm does. Of two versions of which only one
@@ -11,20 +13,20 @@ import (
 func rpmOrder(a, b string) (int, error) {
 	var epoch, version, release [2]string
 	for i, s := range []string{a, b} {
-		if s == "" || !bounded(s) || strings.Trim(s, "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.:-_+~^") != "" {
+		if s == "" || !vercmp.Bounded(s) || strings.Trim(s, "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.:-_+~^") != "" {
 			return 0, fmt.Errorf("%q is not a version of rpm", clip(s))
 		}
 		before, rest, ok := strings.Cut(s, ":")
 		if !ok {
 			before, rest = "", s
 		}
-		if !isNumber(before) || strings.Contains(rest, ":") {
+		if !vercmp.IsNumber(before) || strings.Contains(rest, ":") {
 			return 0, fmt.Errorf("%q is not a version of rpm", clip(s))
 		}
 		epoch[i] = before
 		version[i], release[i], _ = cutLast(rest, '-')
 	}
-	if c := cmp.Or(compareNumbers(epoch[0], epoch[1]), rpmCompare(version[0], version[1])); c != 0 {
+	if c := cmp.Or(vercmp.Numbers(epoch[0], epoch[1]), rpmCompare(version[0], version[1])); c != 0 {
 		return c, nil
 	}
 	if (release[0] == "") != (release[1] == "") {
@@ -71,7 +73,7 @@ func rpmCompare(a, b string) int {
 		}
 		c := strings.Compare(partA, partB)
 		if number {
-			c = compareNumbers(partA, partB)
+			c = vercmp.Numbers(partA, partB)
 		}
 		if c != 0 {
 			return c

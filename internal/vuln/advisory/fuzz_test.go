@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/imagegate/imagegate/internal/report"
+	"github.com/imagegate/imagegate/internal/vercmp"
 )
 
 // FuzzRead feeds anything as a file. What is read keeps its promises: a record that was
@@ -44,7 +45,7 @@ func FuzzOrder(f *testing.F) {
 		f.Add(v[0], v[1])
 	}
 	f.Fuzz(func(t *testing.T, a, b string) {
-		for name, compare := range map[string]order{"semantic": semantic, "apk": apkOrder, "deb": debOrder} {
+		for name, compare := range map[string]order{"semantic": semantic, "apk": vercmp.Apk, "deb": vercmp.Deb} {
 			there, err := compare(a, b)
 			back, backErr := compare(b, a)
 			if (err == nil) != (backErr == nil) {

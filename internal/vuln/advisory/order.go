@@ -1,13 +1,11 @@
 package advisory
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"strings"
 
-	apk "github.com/knqyf263/go-apk-version"
-	deb "github.com/knqyf263/go-deb-version"
+	"github.com/imagegate/imagegate/internal/vercmp"
 )
 
 // order compares two versions of one ecosystem: negative when a is older.
@@ -33,9 +31,9 @@ func orderOf(ecosystem string) order {
 	case ecosystem == components:
 		return semantic
 	case strings.HasPrefix(ecosystem, alpine):
-		return apkOrder
+		return vercmp.Apk
 	case strings.HasPrefix(ecosystem, debian):
-		return debOrder
+		return vercmp.Deb
 	default:
 		return nil
 	}
@@ -47,44 +45,6 @@ func rangeType(ecosystem string) string {
 		return "SEMVER"
 	}
 	return "ECOSYSTEM"
-}
-
-// maxDigits bounds a number inside a version: the libraries count in machine words.
-const maxDigits = 18
-
-func apkOrder(a, b string) (int, error) {
-	for _, v := range []string{a, b} {
-		if !apk.Valid(v) || !boundedNumbers(v) {
-			return 0, fmt.Errorf("%q is not a version of apk", clip(v))
-		}
-	}
-	return apk.Version(a).Compare(apk.Version(b)), nil
-}
-
-func debOrder(a, b string) (int, error) {
-	var parsed [2]deb.Version
-	for i, v := range []string{a, b} {
-		p, err := deb.NewVersion(v)
-		if err != nil || !boundedNumbers(v) {
-			return 0, fmt.Errorf("%q is not a version of dpkg", clip(v))
-		}
-		parsed[i] = p
-	}
-	return parsed[0].Compare(parsed[1]), nil
-}
-
-func boundedNumbers(v string) bool {
-	run := 0
-	for i := range len(v) {
-		if !digit(v[i]) {
-			run = 0
-			continue
-		}
-		if run++; run > maxDigits {
-			return false
-		}
-	}
-	return len(v) <= maxText
 }
 
 // semantic orders as SemVer 2.0 section 11 does, with two differences that Docker's
@@ -101,7 +61,7 @@ func semantic(a, b string) (int, error) {
 		return 0, err
 	}
 	for i := range max(len(x.core), len(y.core)) {
-		if c := compareNumbers(at(x.core, i), at(y.core, i)); c != 0 {
+		if c := vercmp.Numbers(at(x.core, i), at(y.core, i)); c != 0 {
 			return c, nil
 		}
 	}
@@ -111,10 +71,10 @@ func semantic(a, b string) (int, error) {
 	case len(x.pre) > 0 && len(y.pre) == 0:
 		return -1, nil
 	}
-	if c := compareIdentifiers(x.pre, y.pre); c != 0 {
+	if c := vercmp.Identifiers(x.pre, y.pre); c != 0 {
 		return c, nil
 	}
-	return compareIdentifiers(x.build, y.build), nil
+	return vercmp.Identifiers(x.build, y.build), nil
 }
 
 type semanticVersion struct{ core, pre, build []string }
@@ -155,38 +115,6 @@ func at(list []string, i int) string {
 	}
 	return "0"
 }
-
-// compareIdentifiers orders dotted identifiers: numbers by value and before words,
-// words by bytes, and what ends earlier first.
-func compareIdentifiers(a, b []string) int {
-	for i := range min(len(a), len(b)) {
-		x, y := a[i], b[i]
-		xNumber, yNumber := isNumber(x), isNumber(y)
-		c := strings.Compare(x, y)
-		switch {
-		case xNumber && yNumber:
-			c = compareNumbers(x, y)
-		case xNumber:
-			c = -1
-		case yNumber:
-			c = 1
-		}
-		if c != 0 {
-			return c
-		}
-	}
-	return cmp.Compare(len(a), len(b))
-}
-
-// compareNumbers compares decimal numbers of any length.
-func compareNumbers(a, b string) int {
-	a, b = strings.TrimLeft(a, "0"), strings.TrimLeft(b, "0")
-	return cmp.Or(cmp.Compare(len(a), len(b)), strings.Compare(a, b))
-}
-
-func isNumber(s string) bool { return strings.Trim(s, "0123456789") == "" }
-
-func digit(c byte) bool { return c >= '0' && c <= '9' }
 
 // clip keeps a stranger's text short in messages.
 func clip(s string) string {

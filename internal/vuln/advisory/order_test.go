@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/imagegate/imagegate/internal/report"
+	"github.com/imagegate/imagegate/internal/vercmp"
 )
 
 // TestOrders has chains of versions, each after all before it, as the package manager (apk
@@ -15,16 +16,16 @@ func TestOrders(t *testing.T) {
 		compare order
 		chain   []string
 	}{
-		{"apk_revisions", apkOrder, []string{"9.9-r3", "9.11-r0", "9.11-r1", "9.11-r9", "9.11-r10", "10.0-r0"}},
-		{"apk_before_the_release", apkOrder, []string{"1.1.9-r0", "1.2_alpha2-r0", "1.2_beta1-r0", "1.2_pre1-r0", "1.2_rc1-r0", "1.2_rc2-r3", "1.2_rc10-r0", "1.2-r0"}},
-		{"apk_after_the_release", apkOrder, []string{"1.37.0-r20", "1.37.0_git20250101-r0", "1.37.0_git20260212-r30", "1.37.0_git20260212-r31", "1.37.0_p1-r0", "1.37.0_p2-r0", "1.37.1-r0"}},
-		{"apk_letters", apkOrder, []string{"3.0-r0", "3.0a-r0", "3.0b-r0", "3.0.1-r0", "3.1-r0"}},
-		{"apk_zeros", apkOrder, []string{"1.02-r0", "1.1-r0", "1.2-r0", "1.2.0-r0", "1.2.1-r0", "1.9-r0", "1.10-r0"}},
-		{"dpkg_rebuilds", debOrder, []string{"9.7-3", "9.7-3+dhi1", "9.7-3+dhi3", "9.7-3+dhi10", "9.7-4", "9.10-1"}},
-		{"dpkg_security_updates", debOrder, []string{"2.41-12", "2.41-12+deb13u1", "2.41-12+deb13u4", "2.41-12+deb13u4+dhi0", "2.41-12+deb13u10", "2.41-13"}},
-		{"dpkg_tildes", debOrder, []string{"1.0~~a-1", "1.0~rc1-1", "1.0-1~bpo12+1", "1.0-1", "1.0-1+b1", "1.0+dfsg-1", "1.0.1-1"}},
-		{"dpkg_epochs", debOrder, []string{"99.0-1", "1:0.9-1", "1:0.10-1", "2:0.1-1"}},
-		{"dpkg_letters_before_signs", debOrder, []string{"1.0-1", "1.0a-1", "1.0b-1", "1.0+a-1"}},
+		{"apk_revisions", vercmp.Apk, []string{"9.9-r3", "9.11-r0", "9.11-r1", "9.11-r9", "9.11-r10", "10.0-r0"}},
+		{"apk_before_the_release", vercmp.Apk, []string{"1.1.9-r0", "1.2_alpha2-r0", "1.2_beta1-r0", "1.2_pre1-r0", "1.2_rc1-r0", "1.2_rc2-r3", "1.2_rc10-r0", "1.2-r0"}},
+		{"apk_after_the_release", vercmp.Apk, []string{"1.37.0-r20", "1.37.0_git20250101-r0", "1.37.0_git20260212-r30", "1.37.0_git20260212-r31", "1.37.0_p1-r0", "1.37.0_p2-r0", "1.37.1-r0"}},
+		{"apk_letters", vercmp.Apk, []string{"3.0-r0", "3.0a-r0", "3.0b-r0", "3.0.1-r0", "3.1-r0"}},
+		{"apk_zeros", vercmp.Apk, []string{"1.02-r0", "1.1-r0", "1.2-r0", "1.2.0-r0", "1.2.1-r0", "1.9-r0", "1.10-r0"}},
+		{"dpkg_rebuilds", vercmp.Deb, []string{"9.7-3", "9.7-3+dhi1", "9.7-3+dhi3", "9.7-3+dhi10", "9.7-4", "9.10-1"}},
+		{"dpkg_security_updates", vercmp.Deb, []string{"2.41-12", "2.41-12+deb13u1", "2.41-12+deb13u4", "2.41-12+deb13u4+dhi0", "2.41-12+deb13u10", "2.41-13"}},
+		{"dpkg_tildes", vercmp.Deb, []string{"1.0~~a-1", "1.0~rc1-1", "1.0-1~bpo12+1", "1.0-1", "1.0-1+b1", "1.0+dfsg-1", "1.0.1-1"}},
+		{"dpkg_epochs", vercmp.Deb, []string{"99.0-1", "1:0.9-1", "1:0.10-1", "2:0.1-1"}},
+		{"dpkg_letters_before_signs", vercmp.Deb, []string{"1.0-1", "1.0a-1", "1.0b-1", "1.0+a-1"}},
 		{"semver", semantic, []string{"1.0.0-alpha", "1.0.0-alpha.1", "1.0.0-alpha.beta", "1.0.0-beta", "1.0.0-beta.2", "1.0.0-beta.11", "1.0.0-rc.1", "1.0.0", "1.2.0", "1.10.0"}},
 		{"semver_with_builds", semantic, []string{"23.7.6-rc.1+9", "23.7.6", "23.7.6+99", "23.7.6+110", "23.7.6+111", "23.7.6+111.1", "23.7.7"}},
 	} {
@@ -43,9 +44,9 @@ func TestOrders(t *testing.T) {
 		compare order
 		a, b    string
 	}{
-		{debOrder, "0:1.0-1", "1.0-1"},
-		{debOrder, "1.0", "1.0-0"},
-		{debOrder, "1.01-1", "1.1-1"},
+		{vercmp.Deb, "0:1.0-1", "1.0-1"},
+		{vercmp.Deb, "1.0", "1.0-0"},
+		{vercmp.Deb, "1.01-1", "1.1-1"},
 		{semantic, "v1.0", "1.0.0"},
 	} {
 		if got, err := same.compare(same.a, same.b); got != 0 || err != nil {
