@@ -29,6 +29,37 @@ func cutShort(ctx context.Context) string {
 	return ""
 }
 
+// judge applies the policy to what the report holds.
+func (r *run) judge(rep *report.Report) {
+	rep.Counts = report.CountVulnerabilities(rep.Vulnerabilities)
+	p := policy.Policy{
+		OnlyFixed: r.cfg.OnlyFixed, Require: rep.Policy.Require, MaxAge: r.cfg.MaxAge,
+		FailOnEOL: r.cfg.FailOnEOL, AllowEmptySBOM: r.cfg.AllowEmptySBOM,
+		UnknownSeverity: r.cfg.UnknownSeverity, FailOnUnread: r.cfg.FailOnUnread,
+		NeedFindings: r.want.Vulnerabilities && !r.want.Attestations, // scan
+	}
+	if r.cfg.MaxDrift >= 0 && r.want.Attestations && r.want.SBOM {
+		p.MaxDrift = &r.cfg.MaxDrift
+	}
+	if s, ok := report.ParseSeverity(r.cfg.FailOnSeverity); ok && r.want.Vulnerabilities {
+		p.FailOnSeverity = s
+	}
+	if r.want.VEX {
+		for _, l := range r.cfg.VEXLimits {
+			p.VEXLimits = append(p.VEXLimits, policy.VEXLimit(l))
+		}
+		p.VEXObjection = objectionResult(r.cfg.VEXObjection)
+	}
+	if s, ok := report.ParseSeverity(rep.Policy.FailOnCheck); ok {
+		p.FailOnCheck = s
+	}
+	if !r.want.Attestations {
+		p.Require = nil
+	}
+	Score(rep)
+	rep.Verdict = policy.Evaluate(rep.Canonical(), p, r.written())
+}
+
 // finish takes the verdict. A run that was cut short, or that ends with a fault, has not
 // looked at everything, whatever the policy finds in what it did see.
 func (p *platform) finish() *platform {

@@ -31,7 +31,6 @@ import (
 	"github.com/imagegate/imagegate/internal/registry"
 	"github.com/imagegate/imagegate/internal/report"
 	"github.com/imagegate/imagegate/internal/sbom"
-	"github.com/imagegate/imagegate/internal/vuln"
 )
 
 // Want says which stages to run; resolving always runs. The zero value runs none of
@@ -302,37 +301,6 @@ func (r *run) written() time.Time {
 	return r.deps.Now
 }
 
-// judge applies the policy to what the report holds.
-func (r *run) judge(rep *report.Report) {
-	rep.Counts = report.CountVulnerabilities(rep.Vulnerabilities)
-	p := policy.Policy{
-		OnlyFixed: r.cfg.OnlyFixed, Require: rep.Policy.Require, MaxAge: r.cfg.MaxAge,
-		FailOnEOL: r.cfg.FailOnEOL, AllowEmptySBOM: r.cfg.AllowEmptySBOM,
-		UnknownSeverity: r.cfg.UnknownSeverity, FailOnUnread: r.cfg.FailOnUnread,
-		NeedFindings: r.want.Vulnerabilities && !r.want.Attestations, // scan
-	}
-	if r.cfg.MaxDrift >= 0 && r.want.Attestations && r.want.SBOM {
-		p.MaxDrift = &r.cfg.MaxDrift
-	}
-	if s, ok := report.ParseSeverity(r.cfg.FailOnSeverity); ok && r.want.Vulnerabilities {
-		p.FailOnSeverity = s
-	}
-	if r.want.VEX {
-		for _, l := range r.cfg.VEXLimits {
-			p.VEXLimits = append(p.VEXLimits, policy.VEXLimit(l))
-		}
-		p.VEXObjection = objectionResult(r.cfg.VEXObjection)
-	}
-	if s, ok := report.ParseSeverity(rep.Policy.FailOnCheck); ok {
-		p.FailOnCheck = s
-	}
-	if !r.want.Attestations {
-		p.Require = nil
-	}
-	Score(rep)
-	rep.Verdict = policy.Evaluate(rep.Canonical(), p, r.written())
-}
-
 // combine joins the platforms' reports and takes one verdict.
 func combine(reports []*report.Report) *report.Report {
 	c := report.Combine(reports)
@@ -350,52 +318,5 @@ func combine(reports []*report.Report) *report.Report {
 func (r *run) event(e Event) {
 	if r.deps.Progress != nil {
 		r.deps.Progress(e)
-	}
-}
-
-// lazyDB is the database, opened in the background from the start of the run.
-type lazyDB struct {
-	cancel context.CancelFunc
-	done   chan struct{}
-	db     *vuln.DB
-	err    error
-}
-
-func openDB(ctx context.Context, r *run) *lazyDB {
-	ctx, cancel := context.WithCancel(ctx)
-	l := &lazyDB{cancel: cancel, done: make(chan struct{})}
-	go func() {
-		defer close(l.done)
-		defer r.timings.start("database", "")()
-		in, err := r.dbOptions()
-		if err != nil {
-			l.err = err
-			return
-		}
-		l.db, l.err = vuln.Open(ctx, in)
-	}()
-	return l
-}
-
-// wait returns the database once it is open.
-func (l *lazyDB) wait(ctx context.Context) (*vuln.DB, error) {
-	select {
-	case <-l.done:
-		return l.db, l.err
-	case <-ctx.Done():
-		const op = "open the vulnerability database"
-		if errors.Is(ctx.Err(), context.Canceled) {
-			return nil, fmt.Errorf("%s: %w", op, ctx.Err())
-		}
-		return nil, fault.New(fault.Unavailable, op, "raise timeout, or name a database that is here with db", context.Cause(ctx))
-	}
-}
-
-// close ends a download that nobody waits for any more.
-func (l *lazyDB) close() {
-	l.cancel()
-	<-l.done
-	if l.db != nil {
-		_ = l.db.Close()
 	}
 }

@@ -1,0 +1,128 @@
+package cli_test
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/imagegate/imagegate/internal/fault"
+	"github.com/imagegate/imagegate/internal/report"
+	"github.com/imagegate/imagegate/internal/testkit"
+)
+
+// envelope is a DSSE envelope around a statement about the image, as cosign download
+// attestation leaves it on disk.
+func (w *world) envelope(image v1.Hash, predicateType string, predicate any) string {
+	w.t.Helper()
+	payload, err := json.Marshal(map[string]any{
+		"_type": "https://in-toto.io/Statement/v0.1", "predicateType": predicateType, "predicate": predicate,
+		"subject": []any{map[string]any{"name": "dhi/app", "digest": map[string]any{"sha256": image.Hex}}},
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	sig, err := w.key.Sign(fmt.Appendf(nil, "DSSEv1 %d %s %d %s", len(testkit.InTotoMediaType), testkit.InTotoMediaType, len(payload), payload))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	raw, err := json.Marshal(map[string]any{
+		"payloadType": testkit.InTotoMediaType, "payload": base64.StdEncoding.EncodeToString(payload), "signatures": []any{map[string]any{"sig": sig}},
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return string(raw)
+}
+
+// TestFolderOfAttestations: what lies in a folder that the user named and cannot be read
+// may be the newest statement.
+func TestFolderOfAttestations(t *testing.T) {
+	w := newWorld(t, testkit.RegistryOptions{})
+	img := w.image()
+	img.Platforms = img.Platforms[:1]
+	ref, b := w.push(img.Without(testkit.PredicateOpenVEX))
+	image := b.Platforms[0].Manifest.Digest()
+	old, newest := w.envelope(image, testkit.PredicateOpenVEX, openVEX("not_affected")), w.envelope(image, testkit.PredicateOpenVEX, retracted())
+	for _, tt := range []struct {
+		name, file, text string
+		code             fault.Code
+		verdict          report.Result
+	}{
+		{"none", "", "", fault.OK, report.Pass},
+		{"newest", "b.json", newest, fault.Policy, report.Fail},
+		{"newest_without_an_ending", "b", newest, fault.Policy, report.Fail},
+		{"newest_as_dsse", "b.dsse", newest, fault.Policy, report.Fail},
+		{"cut", "b.json", newest[:len(newest)-20], fault.Unavailable, report.Error},
+		{"cut_without_an_ending", "b", newest[:len(newest)-20], fault.Unavailable, report.Error},
+		{"second_line_cut", "b.jsonl", old + "\n" + newest[:len(newest)-20] + "\n", fault.Unavailable, report.Error},
+		{"pointer", "b.json", "version https://git-lfs.github.com/spec/v1\noid sha256:" + image.Hex + "\nsize 9\n", fault.Unavailable, report.Error},
+		{"empty", "b.json", "", fault.Unavailable, report.Error},
+		{"too_large", "b.json", newest + strings.Repeat(" ", 64<<20), fault.Unavailable, report.Error},
+		{"something_else", "package.json", `{"name":"app"}`, fault.OK, report.Pass},
+		{"text", "LICENSE", "MIT", fault.OK, report.Pass},
+		{"another_ending", "README.md", newest[:9], fault.OK, report.Pass},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			dir := t.TempDir()
+			write := func(name, text string) {
+				if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			write("a.json", old)
+			if tt.file != "" {
+				write(tt.file, tt.text)
+			}
+			for _, flags := range [][]string{{"--require", "none"}, {"--require", "vex"}} {
+				code, r, text := w.verify(ref, append(flags, "--attestation", dir)...)
+				must(t, code, r, text, tt.code, tt.verdict)
+				if reasons := strings.Join(r.Verdict.Reasons, "\n"); tt.verdict == report.Error && !strings.Contains(reasons, ": "+tt.file+": ") {
+					t.Errorf("no reason names %s:\n%s", tt.file, reasons)
+				}
+			}
+			want := report.Pass
+			if tt.verdict == report.Error {
+				want = report.Warn
+			}
+			code, r, text := w.verify(ref, "--require", "none", "--vex-policy", "off", "--fail-on-severity", "critical", "--attestation", dir)
+			must(t, code, r, text, fault.OK, want)
+		})
+	}
+}
+
+// A layout that lacks what its index names may lack the newest statement.
+func TestLayoutOfAttestationsLacksOne(t *testing.T) {
+	w := newWorld(t, testkit.RegistryOptions{})
+	img := w.image()
+	img.Platforms = img.Platforms[:1]
+	b, err := img.Plus(testkit.Attestation{PredicateType: testkit.PredicateOpenVEX, Predicate: retracted()}).Build()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := b.PushImage(t.Context(), w.registry.Repository("dhi/app")); err != nil {
+		t.Fatal(err)
+	}
+	layout, ref := w.path("layout"), w.registry.Host()+"/dhi/app:1.0"
+	if err := b.Push(t.Context(), testkit.Layout(layout)); err != nil {
+		t.Fatal(err)
+	}
+	code, r, text := w.verify(ref, "--require", "none", "--attestation", layout)
+	must(t, code, r, text, fault.Policy, report.Fail)
+	for _, a := range b.Platforms[0].Attestations {
+		if strings.Contains(string(a.Statement.Data), `"status":"affected"`) {
+			if err := os.Remove(filepath.Join(layout, "blobs", "sha256", a.Manifest.Digest().Hex)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	code, r, text = w.verify(ref, "--require", "none", "--attestation", layout)
+	must(t, code, r, text, fault.Unavailable, report.Error)
+	code, r, text = w.verify("oci-dir:"+layout, "--require", "none")
+	must(t, code, r, text, fault.Unavailable, report.Error)
+}
