@@ -84,7 +84,7 @@ func (a *app) action(ctx context.Context) error {
 		return runErr
 	}
 	code := exitCode(cfg, result.Report, runErr)
-	neutral := where.Restricted && withheld(cfg, runErr)
+	neutral := where.Restricted && withheld(cfg, runErr) && result.Report.Verdict.Result == report.Error
 	if neutral {
 		code = fault.OK
 		neutralise(result.Report)
@@ -121,7 +121,8 @@ func withheld(cfg *config.Config, err error) bool {
 	return cfg.RegistryPassword == "" && errors.Is(err, registry.ErrUnauthorized)
 }
 
-// neutralise explains a verdict that could not be taken through nobody's fault.
+// neutralise explains a verdict that could not be taken through nobody's fault. A definite
+// failure is a verdict, whatever else was withheld.
 func neutralise(r *report.Report) {
 	const text = "Nothing was decided: this run gets no secrets (a pull request from a fork, or Dependabot), and the registry wants a login. Run the gate on a push, or in a workflow_run workflow."
 	r.Verdict = report.Verdict{Result: report.Error, Reasons: []string{text}, Rules: []report.Rule{{Name: "credentials", Result: report.Error, Message: text}}}

@@ -191,19 +191,10 @@ func TestForkWithoutSecretsIsNeutral(t *testing.T) {
 	in := w.inputs(ref)
 	in["registry-password"] = ""
 
-	event := map[string]any{"pull_request": map[string]any{
-		"head": map[string]any{"repo": map[string]any{"full_name": "someone/shop", "fork": true}},
-		"base": map[string]any{"repo": map[string]any{"full_name": "acme/shop"}},
-	}}
-	file := w.path("event.json")
-	writeJSON(t, file, event)
 	t.Setenv("DOCKER_CONFIG", t.TempDir())
 	for _, user := range []string{"", login} { // a variable may be there where the secret is not
 		in["registry-username"] = user
-		fork := w.runner()
-		fork.Setenv("GITHUB_EVENT_NAME", "pull_request")
-		fork.Setenv("GITHUB_EVENT_PATH", file)
-		fork.Setenv("DOCKER_CONFIG", t.TempDir())
+		fork := w.fork()
 		code, log := w.step(fork, in)
 		if code != fault.OK || output(t, fork, "verdict") != "error" || !strings.Contains(output(t, fork, "reason"), "no secrets") {
 			t.Errorf("fork with user %q: exit %d, verdict %q\n%s", user, code, output(t, fork, "verdict"), log)
