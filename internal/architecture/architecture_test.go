@@ -39,6 +39,7 @@ func floorPlan() map[string]room {
 	return map[string]room{
 		"fault":  {},
 		"report": {},
+		"words":  {},
 		"actions": {
 			outside: []string{"github.com/sethvargo/go-githubactions"},
 		},
@@ -48,14 +49,15 @@ func floorPlan() map[string]room {
 		},
 		"fetch": {},
 		"vercmp": {
-			outside: []string{"github.com/knqyf263"},
+			internal: []string{"words"},
+			outside:  []string{"github.com/knqyf263"},
 		},
 		"feed": {
 			internal: []string{"fault", "fetch"},
 			outside:  []string{"github.com/go-git/go-git", "github.com/go-git/go-billy"},
 		},
 		"registry": {
-			internal: []string{"fault"},
+			internal: []string{"fault", "words"},
 			outside:  []string{ggcr},
 		},
 		"image": {
@@ -63,33 +65,33 @@ func floorPlan() map[string]room {
 			outside:  []string{ggcr, "github.com/anchore/stereoscope", "github.com/anchore/go-sync", "github.com/klauspost/compress"},
 		},
 		"sbom": {
-			internal: []string{"report", "fault"},
+			internal: []string{"report", "fault", "words"},
 			outside:  []string{"github.com/anchore/syft", "github.com/anchore/stereoscope", "github.com/CycloneDX/cyclonedx-go", "github.com/package-url/packageurl-go", "github.com/glebarez/go-sqlite", "github.com/klauspost/compress", ggcr},
 		},
 		"attest": {
-			internal: []string{"report", "fault"},
+			internal: []string{"report", "fault", "words"},
 			outside: []string{
 				"github.com/sigstore", "github.com/in-toto", "github.com/secure-systems-lab", "github.com/moby/policy-helpers",
 				ggcr + "/pkg/v1", ggcr + "/pkg/name", "google.golang.org/protobuf", "github.com/theupdateframework",
 			},
 		},
 		"vuln": {
-			internal: []string{"report", "fault", "fetch", "vercmp"},
+			internal: []string{"report", "fault", "fetch", "vercmp", "words"},
 			outside:  []string{"github.com/anchore", "github.com/spf13/afero", "gorm.io/gorm", "github.com/klauspost/compress", "github.com/pandatix/go-cvss", "golang.org/x/mod"},
 		},
 		"vex": {
-			internal: []string{"report", "fault", "vercmp"},
+			internal: []string{"report", "fault", "vercmp", "words"},
 			outside:  []string{"github.com/openvex/go-vex", "github.com/package-url/packageurl-go", "github.com/aquasecurity/go-pep440-version", "github.com/masahiro331/go-mvn-version"},
 		},
 		"harden": {
-			internal: []string{"report", "fault"},
+			internal: []string{"report", "fault", "words"},
 			outside:  []string{"github.com/moby/buildkit", "github.com/moby/patternmatcher", "github.com/distribution/reference", "github.com/compose-spec/compose-go", "go.yaml.in/yaml", ggcr + "/pkg/v1", "github.com/pmezard/go-difflib"},
 		},
 		"policy":  {internal: []string{"report", "fault"}},
 		"render":  {internal: []string{"report"}},
 		"publish": {internal: []string{"report", "fault", "actions"}},
 		"pipeline": {
-			internal: append([]string{"config", "report", "fault", "fetch"}, stages...),
+			internal: append([]string{"config", "report", "fault", "fetch", "words"}, stages...),
 			outside:  []string{ggcr + "/pkg/v1"},
 		},
 		"testkit": {

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/imagegate/imagegate/internal/report"
+	"github.com/imagegate/imagegate/internal/words"
 )
 
 // flaw is something in a store that could not be read: a file, which may be anything, or
@@ -53,10 +54,4 @@ func (r *verification) probeFiles() {
 }
 
 // some names the first of a list and counts the rest.
-func some(names []string) string {
-	const most = 5
-	if len(names) <= most {
-		return strings.Join(names, ", ")
-	}
-	return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), len(names)-most)
-}
+func some(names []string) string { return words.List(names, 5) }

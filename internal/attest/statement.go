@@ -9,6 +9,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/imagegate/imagegate/internal/attest/strictjson"
+	"github.com/imagegate/imagegate/internal/words"
 )
 
 // statement is an in-toto statement, v0.1 or v1, of which every member that is read
@@ -148,10 +149,4 @@ func isHex(s string, digits int) bool {
 }
 
 // clip shortens hostile text for a reason.
-func clip(s string) string {
-	const most = 200
-	if len(s) <= most {
-		return s
-	}
-	return strings.ToValidUTF8(s[:most], "") + "…"
-}
+func clip(s string) string { return words.Clip(s, 200) }

@@ -4,7 +4,8 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
-	"strings"
+
+	"github.com/imagegate/imagegate/internal/words"
 )
 
 // count writes "1 layer", "2 layers".
@@ -16,13 +17,7 @@ func count(n int, what string) string {
 }
 
 // listed writes the first few of a stranger's names, and how many more there are.
-func listed(names []string) string {
-	const most = 5
-	if len(names) <= most {
-		return strings.Join(names, ", ")
-	}
-	return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), len(names)-most)
-}
+func listed(names []string) string { return words.List(names, 5) }
 
 // bytesText writes a size in binary units with one decimal.
 func bytesText(n int64) string {

@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
 	"github.com/imagegate/imagegate/internal/fault"
+	"github.com/imagegate/imagegate/internal/words"
 )
 
 // archive is what "docker save" wrote before Docker 25: configs and layers listed in
@@ -133,9 +134,9 @@ func pick(op string, list []saved, tag string) (saved, error) {
 	case len(found) == 1:
 		return found[0], nil
 	case len(found) > 1:
-		return saved{}, fault.Usagef(op, "choose one with :NAME: "+shortList(names, 20), "it holds %d images", len(found))
+		return saved{}, fault.Usagef(op, "choose one with :NAME: "+words.List(names, 20), "it holds %d images", len(found))
 	default:
-		return saved{}, fault.New(fault.Unavailable, op, "it holds: "+shortList(names, 20), fmt.Errorf("no such image in it: %w", fs.ErrNotExist))
+		return saved{}, fault.New(fault.Unavailable, op, "it holds: "+words.List(names, 20), fmt.Errorf("no such image in it: %w", fs.ErrNotExist))
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/imagegate/imagegate/internal/fault"
+	"github.com/imagegate/imagegate/internal/words"
 )
 
 // maxUnnamed bounds the entries of an index that are read to learn their platform.
@@ -104,7 +105,7 @@ func (img *Image) heldHint(ctx context.Context) string {
 		}
 	}
 	if len(held) > 0 {
-		hint += ", or choose one that is there: " + shortList(held, 20)
+		hint += ", or choose one that is there: " + words.List(held, 20)
 	}
 	return hint
 }

@@ -187,11 +187,3 @@ func cutLast(s, sep string) (before, after string, found bool) {
 	}
 	return "", s, false
 }
-
-// shortList joins at most n items and says how many more there are.
-func shortList(items []string, n int) string {
-	if len(items) <= n {
-		return strings.Join(items, ", ")
-	}
-	return fmt.Sprintf("%s and %d more", strings.Join(items[:n], ", "), len(items)-n)
-}

@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
 	"github.com/imagegate/imagegate/internal/fault"
+	"github.com/imagegate/imagegate/internal/words"
 )
 
 // Annotations of a layout's index: OCI image spec, annotations.md and image-layout.md;
@@ -124,12 +125,12 @@ func (l *layout) root(ctx context.Context, op, tag string) (v1.Descriptor, error
 	case len(found) == 1:
 		return found[0], nil
 	case len(found) > 1:
-		return v1.Descriptor{}, fault.Usagef(op, "choose one with @DIGEST or :NAME: "+shortList(names, 20), "it holds %d images", len(found))
+		return v1.Descriptor{}, fault.Usagef(op, "choose one with @DIGEST or :NAME: "+words.List(names, 20), "it holds %d images", len(found))
 	case tag != "":
 		for _, d := range l.index.Manifests {
 			names = append(names, nameOf(d))
 		}
-		return v1.Descriptor{}, fault.New(fault.Unavailable, op, "it holds: "+shortList(names, 20), fmt.Errorf("no image named %q: %w", tag, fs.ErrNotExist))
+		return v1.Descriptor{}, fault.New(fault.Unavailable, op, "it holds: "+words.List(names, 20), fmt.Errorf("no image named %q: %w", tag, fs.ErrNotExist))
 	default:
 		return v1.Descriptor{}, fmt.Errorf("it holds no image: %w", fs.ErrNotExist)
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
 	"github.com/imagegate/imagegate/internal/fault"
+	"github.com/imagegate/imagegate/internal/words"
 )
 
 // offered says whether d names a whole platform.
@@ -135,9 +136,9 @@ func (img *Image) noPlatform(list []Entry, want v1.Platform) error {
 	hint := "the index lists no platform that can run: is it an image?"
 	switch {
 	case len(there) > 0:
-		hint = "choose one of: " + shortList(there, 20)
+		hint = "choose one of: " + words.List(there, 20)
 	case len(inner) > 0:
-		hint = "it lists other indexes: name one of them by its digest: " + shortList(inner, 5)
+		hint = "it lists other indexes: name one of them by its digest: " + words.List(inner, 5)
 	}
 	return fault.Usagef("choose the platform of "+img.Reference, hint, "no platform %q in %s", want.String(), img.Root.Digest)
 }

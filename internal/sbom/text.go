@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/imagegate/imagegate/internal/words"
 )
 
 func plural(n int, one, more string) string {
@@ -14,13 +16,7 @@ func plural(n int, one, more string) string {
 }
 
 // some are the first of the names.
-func some(names []string) string {
-	const most = 5
-	if len(names) > most {
-		return strings.Join(names[:most], ", ") + fmt.Sprintf(" and %d more", len(names)-most)
-	}
-	return strings.Join(names, ", ")
-}
+func some(names []string) string { return words.List(names, 5) }
 
 // reasons puts what Syft says of one file into one line.
 func reasons(said []string) string {
@@ -37,10 +33,4 @@ func reasons(said []string) string {
 }
 
 // clip cuts text of the image off where it is longer than a message should be.
-func clip(s string) string {
-	const most = 300
-	if len(s) > most {
-		return strings.ToValidUTF8(s[:most], "") + "…"
-	}
-	return s
-}
+func clip(s string) string { return words.Clip(s, 300) }

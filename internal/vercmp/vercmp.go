@@ -16,6 +16,8 @@ import (
 
 	apk "github.com/knqyf263/go-apk-version"
 	deb "github.com/knqyf263/go-deb-version"
+
+	"github.com/imagegate/imagegate/internal/words"
 )
 
 const (
@@ -94,10 +96,4 @@ func Numbers(a, b string) int {
 func IsNumber(s string) bool { return strings.Trim(s, "0123456789") == "" }
 
 // clip keeps a stranger's text short in messages.
-func clip(s string) string {
-	const most = 80
-	if len(s) <= most {
-		return s
-	}
-	return strings.ToValidUTF8(s[:most], "") + "…"
-}
+func clip(s string) string { return words.Clip(s, 80) }

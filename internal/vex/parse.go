@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/imagegate/imagegate/internal/words"
 )
 
 // The limits of one document. A vendor's whole feed in one file is below 100 MB.
@@ -205,10 +207,4 @@ func (o *outline) describe() string {
 }
 
 // clip keeps hostile text in messages short.
-func clip(s string) string {
-	const limit = 120
-	if len(s) <= limit {
-		return s
-	}
-	return strings.ToValidUTF8(s[:limit], "") + "…"
-}
+func clip(s string) string { return words.Clip(s, 120) }

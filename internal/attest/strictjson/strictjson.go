@@ -16,6 +16,8 @@ import (
 	"fmt"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/imagegate/imagegate/internal/words"
 )
 
 // DefaultDepth is the nesting depth that is accepted when a limit is 0. SBOMs and
@@ -164,9 +166,4 @@ func (s *scanner) str() []byte {
 }
 
 // clip shortens hostile text that is quoted in an error.
-func clip(s string) string {
-	if len(s) > 64 {
-		return s[:64] + "…"
-	}
-	return s
-}
+func clip(s string) string { return words.Clip(s, 64) }

@@ -3,10 +3,10 @@ package check
 import (
 	"fmt"
 	"strconv"
-	"strings"
 	"unicode/utf8"
 
 	"github.com/imagegate/imagegate/internal/report"
+	"github.com/imagegate/imagegate/internal/words"
 )
 
 // MaxFindings is how many findings one check keeps for one subject. One more says
@@ -135,9 +135,4 @@ func Cut(s string) string {
 }
 
 // List joins at most n names for a reason and says how many are left out.
-func List(names []string, n int) string {
-	if len(names) <= n {
-		return strings.Join(names, ", ")
-	}
-	return fmt.Sprintf("%s and %d more", strings.Join(names[:n], ", "), len(names)-n)
-}
+func List(names []string, n int) string { return words.List(names, n) }

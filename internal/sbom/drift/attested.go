@@ -9,6 +9,7 @@ import (
 
 	"github.com/imagegate/imagegate/internal/fault"
 	"github.com/imagegate/imagegate/internal/sbom"
+	"github.com/imagegate/imagegate/internal/words"
 )
 
 // The bounds of [Attested]. The largest bills that vendors sign are below a tenth of
@@ -154,9 +155,4 @@ func each[T any](array json.RawMessage, limit int, name string, f func(T) error)
 	return nil
 }
 
-func clip(s string) string {
-	if len(s) > 100 {
-		return strings.ToValidUTF8(s[:100], "") + "…"
-	}
-	return s
-}
+func clip(s string) string { return words.Clip(s, 100) }

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/imagegate/imagegate/internal/vercmp"
+	"github.com/imagegate/imagegate/internal/words"
 )
 
 // order compares two versions of one ecosystem: negative when a is older.
@@ -117,13 +118,7 @@ func at(list []string, i int) string {
 }
 
 // clip keeps a stranger's text short in messages.
-func clip(s string) string {
-	const most = 80
-	if len(s) <= most {
-		return s
-	}
-	return strings.ToValidUTF8(s[:most], "") + "…"
-}
+func clip(s string) string { return words.Clip(s, 80) }
 
 // errNoStart is a range that never begins.
 var errNoStart = errors.New("a range has no introduced event")
