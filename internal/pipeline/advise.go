@@ -41,7 +41,9 @@ func (p *platform) route(list *sbom.SBOM, feed *advisory.Feed) routed {
 	kept, doubted := map[string]string{}, map[string]string{} // ID to package URL
 	out := routed{}
 	var release *sbom.Release
-	p.renamed = map[string]string{}
+	if p.renamed == nil {
+		p.renamed = map[string]string{}
+	}
 	installed := list.Installed() // not p.installed: a signed bill has other packages than the image
 	packages := make([]report.Package, len(installed))
 	for i, in := range installed {
@@ -139,44 +141,69 @@ func dockers(list *sbom.SBOM) []report.Package {
 	return out
 }
 
-// unadvised matches without Docker's advisories, which could not be read and which nobody
-// named: that is a gap to be told, and not the user's mistake.
-func (p *platform) unadvised(ctx context.Context, db *vuln.DB, list *sbom.SBOM, ours []report.Package, why error) (*vuln.Matches, error) {
-	var names []string
-	for _, in := range ours {
-		names = append(names, in.Name+" "+in.Version)
+// advice is Docker's advisories for a run over one platform. Without a feed they judge
+// nothing: nobody asked for them, or, with why, they could not be read.
+type advice struct {
+	feed *advisory.Feed
+	why  error
+}
+
+// advice waits for Docker's advisories where a list has to be judged by them, and verifies
+// what they say of the packages of all lists.
+func (p *platform) advice(ctx context.Context, lists ...*sbom.SBOM) (advice, error) {
+	l := p.inputs.advisories
+	var ours []report.Package
+	for _, list := range lists {
+		ours = append(ours, dockers(list)...)
 	}
+	if l == nil || l.auto() && len(ours) == 0 {
+		return advice{}, nil
+	}
+	l.start(ctx, p.run, p.inputs)
+	feed, err := l.wait(ctx)
+	for _, list := range lists {
+		if err == nil {
+			err = l.verifyFor(ctx, dockers(list), list.Distro())
+		}
+	}
+	switch {
+	case err != nil && l.auto() && ctx.Err() == nil:
+		return advice{why: err}, nil
+	case err != nil:
+		return advice{}, err
+	}
+	select { // who is Docker's may be told by attestations
+	case <-p.settled:
+		return advice{feed: feed}, nil
+	case <-ctx.Done():
+		return advice{}, fmt.Errorf("match packages with advisories: %w", context.Cause(ctx))
+	}
+}
+
+// unadvised matches without Docker's advisories. Where they could not be read and nobody
+// named them, that is a gap to be told, and not the user's mistake.
+func (p *platform) unadvised(ctx context.Context, db *vuln.DB, list *sbom.SBOM, why error) (*vuln.Matches, error) {
 	m, err := db.Match(ctx, list.Syft(), vuln.MatchOptions{Logger: p.deps.Logger})
 	if err != nil {
 		return nil, err
 	}
-	m.See(report.Unread, len(ours), fmt.Sprintf("Docker's advisories could not be read, so they judged none of %s (%s): %v; let the repository be reached from here, or give advisories a checkout of it",
-		count(len(ours), "package")+" of Docker's", listed(names), why))
+	var names []string
+	for _, in := range dockers(list) {
+		names = append(names, in.Name+" "+in.Version)
+	}
+	if why != nil && len(names) > 0 {
+		m.See(report.Unread, len(names), fmt.Sprintf("Docker's advisories could not be read, so they judged none of %s (%s): %v; let the repository be reached from here, or give advisories a checkout of it",
+			count(len(names), "package")+" of Docker's", listed(names), why))
+	}
 	return m, nil
 }
 
 // advised matches the vendor's packages against its advisories, and everything else
 // against the database.
-func (p *platform) advised(ctx context.Context, db *vuln.DB, list *sbom.SBOM) (*vuln.Matches, error) {
-	l, ours := p.inputs.advisories, dockers(list)
-	if l == nil || l.auto() && len(ours) == 0 {
-		return db.Match(ctx, list.Syft(), vuln.MatchOptions{Logger: p.deps.Logger})
-	}
-	l.start(ctx, p.run, p.inputs)
-	feed, err := l.wait(ctx)
-	if err == nil {
-		err = l.verifyFor(ctx, ours, list.Distro())
-	}
-	switch {
-	case err != nil && l.auto() && ctx.Err() == nil:
-		return p.unadvised(ctx, db, list, ours, err)
-	case err != nil:
-		return nil, err
-	}
-	select { // who is Docker's may be told by attestations
-	case <-p.settled:
-	case <-ctx.Done():
-		return nil, fmt.Errorf("match packages with advisories: %w", context.Cause(ctx))
+func (p *platform) advised(ctx context.Context, db *vuln.DB, list *sbom.SBOM, by advice) (*vuln.Matches, error) {
+	feed := by.feed
+	if feed == nil {
+		return p.unadvised(ctx, db, list, by.why)
 	}
 	to := p.route(list, feed)
 	m := &vuln.Matches{State: report.Missing}
@@ -199,8 +226,6 @@ func (p *platform) advised(ctx context.Context, db *vuln.DB, list *sbom.SBOM) (*
 	if err := db.Enrich(found.Vulnerabilities); err != nil {
 		m.See(report.Unread, 0, fmt.Sprintf("some details of the advisories' findings could not be read: %v", err))
 	}
-	m.Observations = append(m.Observations, l.seen...)
-	p.adviseSources(m, feed)
 	m.Vulnerabilities = append(m.Vulnerabilities, found.Vulnerabilities...)
 	for _, problem := range found.Problems {
 		m.See(report.Unread, 0, problem)

@@ -167,6 +167,7 @@ func (r *run) readNamed(option, pattern string) ([]vexFile, error) {
 
 // adviseSources records what the packages were judged by, and on whose word.
 func (p *platform) adviseSources(m *vuln.Matches, f *advisory.Feed) {
+	m.Observations = append(m.Observations, p.inputs.advisories.seen...)
 	for _, s := range f.Sources() {
 		name := s.Name
 		if s.Commit != "" {

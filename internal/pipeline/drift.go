@@ -69,10 +69,11 @@ func (p *platform) unlisted() []report.Observation {
 		Message: fmt.Sprintf("the signed SBOM does not list %s of the image: %s", count(len(names), "package"), listed(names))}}
 }
 
-// addHidden adds to the matches of a signed bill the findings of what is in the image and
-// not in the bill: a bill that leaves a package out must not take its findings away.
-func (p *platform) addHidden(ctx context.Context, db *vuln.DB, found *sbom.SBOM, m *vuln.Matches) error {
-	all, err := db.Match(ctx, found.Syft(), vuln.MatchOptions{Logger: p.deps.Logger})
+// addHidden adds to the search of a signed bill what a search of the image itself comes to:
+// a bill that leaves a package out must take neither its findings away nor that nothing
+// could judge it. What both searches tell alike is told once.
+func (p *platform) addHidden(ctx context.Context, db *vuln.DB, found *sbom.SBOM, by advice, m *vuln.Matches) error {
+	all, err := p.advised(ctx, db, found, by)
 	if err != nil {
 		return err
 	}
@@ -87,6 +88,20 @@ func (p *platform) addHidden(ctx context.Context, db *vuln.DB, found *sbom.SBOM,
 		if !listed[key(v)] {
 			m.Vulnerabilities = append(m.Vulnerabilities, v)
 		}
+	}
+	for _, o := range all.Observations {
+		if !slices.Contains(m.Observations, o) {
+			m.Observations = append(m.Observations, o)
+		}
+	}
+	m.Unjudged = max(m.Unjudged, all.Unjudged)
+	switch {
+	case all.State == report.Failed && m.State != report.Failed:
+		m.State, m.Reason = all.State, "in the image itself: "+all.Reason
+	case m.State == report.Missing:
+		m.State, m.Reason = all.State, all.Reason
+	case m.State == report.Done && len(m.Vulnerabilities) > 0:
+		m.Reason = fmt.Sprintf("%s in the packages of the signed SBOM and of the image", count(len(m.Vulnerabilities), "finding"))
 	}
 	return nil
 }

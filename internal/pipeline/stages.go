@@ -151,14 +151,23 @@ func (p *platform) match(ctx context.Context, list, found *sbom.SBOM) ended {
 	}
 	defer p.timings.start(report.StageVuln, p.name)()
 	p.event(Event{Stage: report.StageVuln, Platform: p.name})
-	m, err := p.advised(ctx, db, list)
+	lists := []*sbom.SBOM{list}
+	if list != found {
+		lists = append(lists, found)
+	}
+	by, err := p.advice(ctx, lists...)
 	if err != nil {
 		return failed(report.StageVuln, err)
 	}
-	if list != found {
-		if err := p.addHidden(ctx, db, found, m); err != nil {
-			return failed(report.StageVuln, err)
-		}
+	m, err := p.advised(ctx, db, list, by)
+	if err == nil && list != found {
+		err = p.addHidden(ctx, db, found, by, m)
+	}
+	if err != nil {
+		return failed(report.StageVuln, err)
+	}
+	if by.feed != nil {
+		p.adviseSources(m, by.feed)
 	}
 	p.mu.Lock()
 	p.report.Vulnerabilities, p.report.SBOM.Unjudged = m.Vulnerabilities, m.Unjudged
