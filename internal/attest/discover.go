@@ -12,6 +12,7 @@ import (
 
 	"github.com/imagegate/imagegate/internal/attest/trust"
 	"github.com/imagegate/imagegate/internal/report"
+	"github.com/imagegate/imagegate/internal/words"
 )
 
 // tagSuffixes are cosign's tags for a digest: sha256-<hex> and one of these (cosign
@@ -242,11 +243,7 @@ func (r *verification) observe(kind report.Kind, message string) {
 func reasonOf(err error) string { return oneLine(err.Error()) }
 
 func oneLine(text string) string {
-	text = strings.Join(strings.Fields(strings.ReplaceAll(text, "\n", "; ")), " ")
-	if len(text) > 600 {
-		text = strings.ToValidUTF8(text[:600], "") + "…"
-	}
-	return text
+	return words.Clip(strings.Join(strings.Fields(strings.ReplaceAll(text, "\n", "; ")), " "), 600)
 }
 
 func join(parts ...string) string {

@@ -13,6 +13,8 @@ import (
 	"github.com/moby/policy-helpers/roots"
 	"github.com/sigstore/sigstore-go/pkg/tuf"
 	"github.com/theupdateframework/go-tuf/v2/metadata"
+
+	"github.com/imagegate/imagegate/internal/words"
 )
 
 // Fetch keeps the trusted root of a Sigstore instance fresh through its TUF repository
@@ -128,8 +130,5 @@ func line(err error) string {
 		return "no answer in time"
 	}
 	text, _, _ := strings.Cut(err.Error(), "\n")
-	if len(text) > 200 {
-		text = strings.ToValidUTF8(text[:200], "") + "…"
-	}
-	return text
+	return words.Clip(text, 200)
 }

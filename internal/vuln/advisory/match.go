@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/imagegate/imagegate/internal/report"
+	"github.com/imagegate/imagegate/internal/words"
 )
 
 // MatchedBy is report.Vulnerability.Match of a finding of this package.
@@ -202,10 +203,4 @@ func join(a, b report.Fix) report.Fix {
 }
 
 // text keeps a description at a readable length.
-func text(s string) string {
-	const most = 4096
-	if len(s) <= most {
-		return s
-	}
-	return strings.ToValidUTF8(s[:most], "") + "…"
-}
+func text(s string) string { return words.Clip(s, 4096) }
