@@ -54,9 +54,6 @@ func Attested(predicate []byte, predicateType string) (*sbom.SBOM, error) {
 	return s, nil
 }
 
-// Readable reports whether a predicate type is of a form that [Attested] reads.
-func Readable(predicateType string) bool { return formOf(predicateType) != nil }
-
 // form reads one form of document.
 type form func([]byte) (*document, error)
 
