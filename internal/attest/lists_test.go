@@ -298,6 +298,28 @@ func TestEntriesOfALayout(t *testing.T) {
 		{"platform_of_the_layout_itself", func(fstest.MapFS) string {
 			return entry(img, `,"platform":{"os":"linux","architecture":"amd64"}`)
 		}, ""},
+		{"nested_index_called_a_manifest", func(dir fstest.MapFS) string {
+			d := put(dir, `{"schemaVersion":2,"manifests":[`+entry(img, "")+`]}`)
+			return entry(d, "")
+		}, "manifest " + img.String() + ": open"},
+		{"member_twice", func(dir fstest.MapFS) string {
+			return entry(put(dir, `{"schemaVersion":2,"schemaVersion":2,"config":{},"layers":[]}`), "")
+		}, "not a usable manifest"},
+		{"member_in_another_case", func(dir fstest.MapFS) string {
+			return entry(put(dir, `{"schemaVersion":2,"config":{},"layers":[],"Subject":{}}`), "")
+		}, "not a usable manifest"},
+		{"manifest_that_is_cut", func(dir fstest.MapFS) string {
+			return entry(put(dir, `{"schemaVersion":2,"config":{},"layers":[`), "")
+		}, "not a usable manifest"},
+		{"layer_by_sha512", func(dir fstest.MapFS) string {
+			return entry(put(dir, `{"schemaVersion":2,"config":{},"layers":[{"mediaType":"x","digest":"sha512:00","size":1}]}`), "")
+		}, "not a usable manifest"},
+		{"cut_and_called_something_else", func(dir fstest.MapFS) string {
+			return strings.Replace(entry(put(dir, `{"schemaVersion":2,"layers":[`), ""), ociType, "application/vnd.example", 1)
+		}, "not a usable manifest"},
+		{"something_else", func(dir fstest.MapFS) string {
+			return strings.Replace(entry(put(dir, "<xml/>"), ""), ociType, "application/xml", 1)
+		}, ""},
 		{"nested_index_that_is_cut", func(dir fstest.MapFS) string { return nest(dir, nested[:40]) }, "index: "},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -316,6 +338,12 @@ func TestEntriesOfALayout(t *testing.T) {
 }
 
 // nest puts an index into a layout and returns the entry that names it.
+func put(dir fstest.MapFS, raw string) v1.Hash {
+	d := digestOf([]byte(raw))
+	dir["blobs/sha256/"+d.Hex] = &fstest.MapFile{Data: []byte(raw)}
+	return d
+}
+
 func nest(dir fstest.MapFS, raw string) string {
 	d := digestOf([]byte(raw))
 	dir["blobs/sha256/"+d.Hex] = &fstest.MapFile{Data: []byte(raw)}

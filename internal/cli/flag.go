@@ -24,9 +24,13 @@ func (f *optionFlag) Set(value string) error {
 }
 
 // bind adds the options of the groups to a command as flags.
-func bind(cmd *cobra.Command, groups ...string) {
+func bind(cmd *cobra.Command, groups ...string) { bindWithout(cmd, nil, groups...) }
+
+// bindWithout is bind for a command to which some of the options would say nothing: what
+// is asked for with a flag is looked at.
+func bindWithout(cmd *cobra.Command, names []string, groups ...string) {
 	for _, o := range config.Options() {
-		if o.Name != "image" && slices.Contains(groups, o.Group) {
+		if o.Name != "image" && slices.Contains(groups, o.Group) && !slices.Contains(names, o.Name) {
 			bindOption(cmd, o)
 		}
 	}

@@ -36,7 +36,7 @@ func sbomCommand(a *app) *cobra.Command {
 			return a.sbom(cmd, cfg, toDir)
 		},
 	}
-	bind(cmd, "Image", "Access", "Reports", "Terminal")
+	bindWithout(cmd, []string{"sbom-source"}, "Image", "Access", "Reports", "Terminal")
 	return cmd
 }
 

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/types"
 
 	"github.com/imagegate/imagegate/internal/fault"
 	"github.com/imagegate/imagegate/internal/report"
@@ -125,4 +126,68 @@ func TestLayoutOfAttestationsLacksOne(t *testing.T) {
 	must(t, code, r, text, fault.Unavailable, report.Error)
 	code, r, text = w.verify("oci-dir:"+layout, "--require", "none")
 	must(t, code, r, text, fault.Unavailable, report.Error)
+}
+
+// TestLayoutOfAttestationsListsABrokenOne: a layout lists the newest statement by its
+// digest, and its manifest cannot be parsed, or is called something else in the list.
+func TestLayoutOfAttestationsListsABrokenOne(t *testing.T) {
+	w := newWorld(t, testkit.RegistryOptions{})
+	img := w.image()
+	img.Platforms = img.Platforms[:1]
+	b, err := img.Plus(testkit.Attestation{PredicateType: testkit.PredicateOpenVEX, Predicate: retracted()}).Build()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := b.PushImage(t.Context(), w.registry.Repository("dhi/app")); err != nil {
+		t.Fatal(err)
+	}
+	layout, ref := w.path("layout"), w.registry.Host()+"/dhi/app:1.0"
+	if err := b.Push(t.Context(), testkit.Layout(layout)); err != nil {
+		t.Fatal(err)
+	}
+	same := func(s string) string { return s }
+	instead := func(old, text string) func(string) string {
+		return func(s string) string { return strings.Replace(s, old, text, 1) }
+	}
+	for _, tt := range []struct {
+		name, called string
+		edit         func(string) string
+		code         fault.Code
+		verdict      report.Result
+	}{
+		{"same", "", same, fault.Policy, report.Fail},
+		{"called_a_statement", testkit.InTotoMediaType, same, fault.Policy, report.Fail},
+		{"member_twice", "", instead(`"schemaVersion":2`, `"schemaVersion":2,"schemaVersion":2`), fault.Unavailable, report.Error},
+		{"member_in_another_case", "", instead(`"subject"`, `"Subject"`), fault.Unavailable, report.Error},
+		{"layer_by_sha512", "", instead(`"layers":[`, `"layers":[{"mediaType":"x","digest":"sha512:00","size":1},`), fault.Unavailable, report.Error},
+		{"cut", "", func(s string) string { return s[:len(s)-5] }, fault.Unavailable, report.Error},
+		{"cut_and_called_a_statement", testkit.InTotoMediaType, func(s string) string { return s[:len(s)-5] }, fault.Unavailable, report.Error},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			list := []v1.Descriptor{b.Root.Descriptor}
+			list[0].Annotations = map[string]string{"org.opencontainers.image.ref.name": "1.0"}
+			for _, a := range b.Platforms[0].Attestations {
+				d := a.Manifest.Descriptor
+				if strings.Contains(string(a.Statement.Data), `"status":"affected"`) {
+					edited := testkit.NewBlob(types.OCIManifestSchema1, []byte(tt.edit(string(a.Manifest.Data))))
+					if err := os.WriteFile(filepath.Join(layout, "blobs", "sha256", edited.Digest().Hex), edited.Data, 0o644); err != nil {
+						t.Fatal(err)
+					}
+					d = edited.Descriptor
+					if tt.called != "" {
+						d.MediaType = types.MediaType(tt.called)
+					}
+				}
+				list = append(list, d)
+				for _, s := range a.Signatures {
+					list = append(list, s.Manifest.Descriptor)
+				}
+			}
+			writeJSON(t, filepath.Join(layout, "index.json"), v1.IndexManifest{SchemaVersion: 2, MediaType: types.OCIImageIndex, Manifests: list})
+			code, r, text := w.verify(ref, "--require", "vex", "--attestation", layout)
+			must(t, code, r, text, tt.code, tt.verdict)
+			code, r, text = w.verify("oci-dir:"+layout+":1.0", "--require", "vex")
+			must(t, code, r, text, fault.Policy, report.Fail) // the list as a whole, or what it lists, is of no use
+		})
+	}
 }

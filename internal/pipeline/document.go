@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/imagegate/imagegate/internal/config"
 	"github.com/imagegate/imagegate/internal/fault"
 	"github.com/imagegate/imagegate/internal/report"
 	"github.com/imagegate/imagegate/internal/sbom"
@@ -27,6 +28,10 @@ func (r *run) document(ctx context.Context, in *inputs) (*Result, error) {
 		return r.failed(nil, fault.Usagef(op, "drop platforms", "a bill of materials has no platforms to choose from"))
 	case r.cfg.Base != "":
 		return r.failed(nil, fault.Usagef(op, "give base-sbom in its place", "a bill of materials has no layers to compare with those of base"))
+	case r.want.Attestations && len(r.cfg.Attestations) > 0:
+		return r.failed(nil, fault.Usagef(op, "drop attestation, or name the image", "a bill of materials is no image that attestations could be about"))
+	case r.want.Attestations && r.cfg.SBOMSource == sbomAttested:
+		return r.failed(nil, fault.Usagef(op, "drop sbom-source, or name the image", "nothing attests a bill of materials that is in a file"))
 	}
 	data, list, format, err := r.readSBOM(name)
 	if err != nil {
@@ -44,6 +49,12 @@ func (r *run) document(ctx context.Context, in *inputs) (*Result, error) {
 		p.end(ends(stage, report.Skipped, none))
 	}
 	p.end(p.hardenFiles(none))
+	if r.want.Hardening {
+		if r.cfg.RunCheck {
+			p.end(blind(report.StageRun, none, "drop run-check, or name the image"))
+		}
+		p.observe(r.unbounded(none)...)
+	}
 	if list.Packages() == 0 {
 		p.end(ends(report.StageSBOM, report.Missing, "the bill of materials lists no package"))
 	} else {
@@ -64,10 +75,29 @@ func (r *run) document(ctx context.Context, in *inputs) (*Result, error) {
 	} else {
 		p.end(skipped(report.StageVuln))
 	}
+	if r.want.Attestations {
+		p.claims()
+	}
 	p.end(p.decide(ctx))
 	p.endOf(ctx)
 	p.finish()
 	return &Result{Report: p.report, Files: p.files, Explained: p.explained, Timings: r.timings.list()}, errors.Join(p.faults...)
+}
+
+// unbounded tells the bounds that the user gave and that nothing can be held to: why says
+// what there is instead of an image.
+func (r *run) unbounded(why string) (seen []report.Observation) {
+	usual, err := config.Load(config.Sources{Only: []string{}})
+	if err != nil {
+		return []report.Observation{saw(report.StageHarden, report.LeftOut, err.Error())}
+	}
+	if r.cfg.MaxImageSize != usual.MaxImageSize {
+		seen = append(seen, saw(report.StageHarden, report.LeftOut, "max-image-size: "+why))
+	}
+	if r.cfg.MaxLayers != usual.MaxLayers {
+		seen = append(seen, saw(report.StageHarden, report.LeftOut, "max-layers: "+why))
+	}
+	return seen
 }
 
 // readSBOM reads a bill of materials that the user named.

@@ -124,13 +124,16 @@ func (p *platform) client() *http.Client {
 // and families that are required are enforced: a check of theirs that does not pass
 // fails the gate.
 func (p *platform) claims() {
-	row, _ := p.inputs.table.For(p.img.Repository, p.img.IsDHI())
+	var row trust.Row
+	if p.img != nil {
+		row, _ = p.inputs.table.For(p.img.Repository, p.img.IsDHI())
+	}
 	opt := claims.Options{
 		Provenance: claims.ProvenancePolicy{
 			BuilderID: p.cfg.BuilderID, BuildType: p.cfg.BuildType, SourceURI: p.cfg.SourceURI, SourceRef: p.cfg.SourceRef,
 			Level: p.cfg.SLSALevel, Builders: slices.Concat(row.Builders, trust.BuiltinBuilders()),
 		},
-		Require: p.report.Policy.Require, Now: p.written(),
+		Require: p.report.Policy.Require, Now: p.written(), Blind: p.blindToAttestations(),
 	}
 	asked := opt.Provenance.BuilderID != "" || opt.Provenance.BuildType != "" || opt.Provenance.SourceURI != "" ||
 		opt.Provenance.SourceRef != "" || opt.Provenance.Level > 0
@@ -146,10 +149,23 @@ func (p *platform) claims() {
 		}
 	}
 	for _, c := range claims.Evaluate(p.verified, opt) {
+		if p.img == nil && c.State == report.CheckNotApplicable {
+			continue // a bill of materials offers no claims at all
+		}
 		family, _, _ := cut(c.Location)
 		c.Enforced = slices.Contains(opt.Require, family)
 		p.report.Checks = append(p.report.Checks, c)
 	}
+}
+
+// blindToAttestations says why attestations could not be looked for; "" when they could.
+func (p *platform) blindToAttestations() string {
+	for _, s := range p.report.Stages {
+		if s.Name == report.StageAttest && (s.State == report.Failed || s.State == report.Skipped) {
+			return s.Reason
+		}
+	}
+	return ""
 }
 
 // cut takes the family off the location of a claim's check, "provenance sha256:…".

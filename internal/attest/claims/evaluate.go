@@ -20,6 +20,9 @@ type Options struct {
 	// Require lists families that must be there: their absence fails. The absence of
 	// others is "not offered".
 	Require []string
+	// Blind says why attestations could not be looked for; "" when they could. The absence
+	// of what is required is then undecided, and no failure.
+	Blind string
 	// STIGTarget is the share of its maximum that a STIG profile must reach, in
 	// percent. 0 means 100.
 	STIGTarget float64
@@ -38,8 +41,9 @@ func (o Options) stigTarget() float64 {
 
 // Evaluate turns the claims of verified attestations into checks: the scans and tests,
 // the provenance policy, the verification summary. When a family has several
-// attestations each is judged. A required family that is absent is failed, any other is
-// not-applicable with the reason "not offered"; neither is ever a pass.
+// attestations each is judged. A required family that is absent is failed, or undecided
+// where nobody could look; any other is not-applicable with the reason "not offered". None
+// of these is ever a pass.
 func Evaluate(verified []attest.Verified, opt Options) []report.Check {
 	var out []report.Check
 	for _, r := range rules {
@@ -51,7 +55,7 @@ func Evaluate(verified []attest.Verified, opt Options) []report.Check {
 			n++
 		}
 		if n == 0 {
-			out = append(out, absent(r.id, r.title, r.family, r.severity, opt.Require))
+			out = append(out, opt.absent(r.id, r.title, r.family, r.severity, opt.Require))
 		}
 	}
 	if opt.Provenance.asked() {
@@ -63,7 +67,7 @@ func Evaluate(verified []attest.Verified, opt Options) []report.Check {
 			out = append(out, CheckVSA(v, *opt.VSA)...)
 		}
 		if len(list) == 0 {
-			out = append(out, absent("HIG-ATT-020", "Verification summary", attest.FamilyVSA, report.High, []string{attest.FamilyVSA}))
+			out = append(out, opt.absent("HIG-ATT-020", "Verification summary", attest.FamilyVSA, report.High, []string{attest.FamilyVSA}))
 		}
 	}
 	for i := range out {
@@ -84,7 +88,7 @@ func provenance(verified []attest.Verified, opt Options) []report.Check {
 		all = append(all, checks...)
 	}
 	if len(all) == 0 {
-		all = append(all, absent(idProvenance, "Provenance", attest.FamilyProvenance, report.High, []string{attest.FamilyProvenance}))
+		all = append(all, opt.absent(idProvenance, "Provenance", attest.FamilyProvenance, report.High, []string{attest.FamilyProvenance}))
 	}
 	return all
 }
@@ -107,12 +111,15 @@ func of(verified []attest.Verified, family string) []attest.Verified {
 	return slices.DeleteFunc(slices.Clone(verified), func(v attest.Verified) bool { return !v.OK() || v.Family() != family })
 }
 
-func absent(id, title, family string, severity report.Severity, require []string) report.Check {
+func (o Options) absent(id, title, family string, severity report.Severity, require []string) report.Check {
 	c := report.Check{ID: id, Title: title, Severity: severity, Location: family}
-	if slices.Contains(require, family) {
+	switch needed := slices.Contains(require, family); {
+	case needed && o.Blind != "":
+		c.State, c.Reason = report.CheckUndecided, fmt.Sprintf("a verified attestation of family %s is required, and attestations could not be looked for: %s", family, o.Blind)
+	case needed:
 		c.State, c.Reason = report.CheckFailed, fmt.Sprintf("missing: no verified attestation of family %s, which is required", family)
-		return c
+	default:
+		c.State, c.Reason = report.CheckNotApplicable, "not offered: no verified attestation of family "+family
 	}
-	c.State, c.Reason = report.CheckNotApplicable, "not offered: no verified attestation of family "+family
 	return c
 }
