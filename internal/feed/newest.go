@@ -212,5 +212,5 @@ func (n *newest) fetchPack(ctx context.Context, refs *packp.AdvRefs, dir string)
 	if _, err := answer.Seek(0, io.SeekStart); err != nil {
 		return err
 	}
-	return unpack(answer, req, dir)
+	return unpack(ctx, answer, req, dir)
 }

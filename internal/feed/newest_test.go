@@ -239,23 +239,3 @@ func TestNewestOfGit(t *testing.T) {
 		t.Errorf("commit %v, %v", r, err)
 	}
 }
-
-// FuzzAnswer holds that no answer of a server makes a pack without the objects that it is
-// indexed by.
-func FuzzAnswer(f *testing.F) {
-	f.Add([]byte("0000"))
-	f.Fuzz(func(t *testing.T, data []byte) {
-		dir := t.TempDir()
-		if err := os.WriteFile(filepath.Join(dir, "pack"), data, 0o644); err != nil {
-			t.Fatal(err)
-		}
-		pack, err := os.Open(filepath.Join(dir, "pack"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer func() { _ = pack.Close() }()
-		if name, err := indexPack(pack, dir); err == nil && len(name) != 40 {
-			t.Errorf("name %q", name)
-		}
-	})
-}

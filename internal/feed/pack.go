@@ -1,24 +1,18 @@
 package feed
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 
-	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/plumbing/format/idxfile"
 	"github.com/go-git/go-git/v5/plumbing/format/packfile"
 	"github.com/go-git/go-git/v5/plumbing/format/pktline"
 	"github.com/go-git/go-git/v5/plumbing/protocol/packp"
 	"github.com/go-git/go-git/v5/plumbing/protocol/packp/sideband"
-)
-
-const (
-	// maxObjects bounds the objects of one pack, maxUnpacked their bytes together.
-	maxObjects  = 2_000_000
-	maxUnpacked = 8 << 30
 )
 
 // encode writes a question for objects, which has nothing to offer in turn.
@@ -34,7 +28,7 @@ func encode(w io.Writer, req *packp.UploadPackRequest) error {
 
 // unpack writes the pack in the answer of a server below a folder, as git keeps it, with
 // its index.
-func unpack(answer io.Reader, req *packp.UploadPackRequest, dir string) error {
+func unpack(ctx context.Context, answer io.Reader, req *packp.UploadPackRequest, dir string) error {
 	res := packp.NewUploadPackResponse(req)
 	if err := res.Decode(io.NopCloser(answer)); err != nil {
 		return err
@@ -50,7 +44,7 @@ func unpack(answer io.Reader, req *packp.UploadPackRequest, dir string) error {
 	_, err = io.Copy(pack, sideband.NewDemuxer(sideband.Sideband64k, res))
 	var name string
 	if err == nil {
-		name, err = indexPack(pack, packs)
+		name, err = indexPack(ctx, pack, packs)
 	}
 	if err := errors.Join(err, pack.Close()); err != nil {
 		return err
@@ -59,24 +53,31 @@ func unpack(answer io.Reader, req *packp.UploadPackRequest, dir string) error {
 }
 
 // indexPack hashes the objects of a pack and writes the index to it. It returns the name of
-// both.
-func indexPack(pack io.ReadSeeker, dir string) (name string, err error) {
+// both. It reads no pack that [checkPack] refuses.
+func indexPack(ctx context.Context, pack io.ReadSeeker, dir string) (name string, err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			err = fmt.Errorf("the pack is damaged: %v", p)
+			err = fmt.Errorf("%w: %v", errPack, p)
 		}
 	}()
+	pack = ending{pack, ctx.Err}
+	if err := checkPack(pack); err != nil {
+		return "", err
+	}
 	if _, err := pack.Seek(0, io.SeekStart); err != nil {
 		return "", err
 	}
 	w := &idxfile.Writer{}
-	parser, err := packfile.NewParser(packfile.NewScanner(pack), w, &limits{})
+	parser, err := packfile.NewParser(packfile.NewScanner(pack), w)
 	if err != nil {
 		return "", err
 	}
 	sum, err := parser.Parse()
 	if err != nil {
 		return "", err
+	}
+	if sum.IsZero() { // how the parser takes a pack that ends before its checksum
+		return "", fmt.Errorf("%w: it has no checksum", errPack)
 	}
 	list, err := w.Index()
 	if err != nil {
@@ -90,24 +91,15 @@ func indexPack(pack io.ReadSeeker, dir string) (name string, err error) {
 	return sum.String(), errors.Join(err, f.Close())
 }
 
-// limits ends the reading of a pack that holds more than any should.
-type limits struct{ total int64 }
-
-func (l *limits) OnHeader(count uint32) error {
-	if count > maxObjects {
-		return fmt.Errorf("%d objects, at most %d are read", count, maxObjects)
-	}
-	return nil
+// ending is a pack whose reading ends with what it is read for.
+type ending struct {
+	io.ReadSeeker
+	ended func() error
 }
 
-func (l *limits) OnInflatedObjectHeader(_ plumbing.ObjectType, size int64, _ int64) error {
-	l.total += size
-	if size > maxObject || l.total > maxUnpacked {
-		return fmt.Errorf("an object of %d bytes, after %d: at most %d of one and %d of all are read", size, l.total-size, maxObject, int64(maxUnpacked))
+func (e ending) Read(p []byte) (int, error) {
+	if err := e.ended(); err != nil {
+		return 0, err
 	}
-	return nil
+	return e.ReadSeeker.Read(p)
 }
-
-func (l *limits) OnInflatedObjectContent(plumbing.Hash, int64, uint32, []byte) error { return nil }
-
-func (l *limits) OnFooter(plumbing.Hash) error { return nil }
