@@ -34,13 +34,6 @@ func TestFeed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	index, err := json.Marshal(map[string]any{"packages": []any{
-		map[string]any{"id": "pkg:deb/debian/glibc", "location": "pkg/deb/debian/glibc/glibc.vex.json"},
-		map[string]any{"id": "pkg:deb/debian/ncurses", "location": "../../../../etc/passwd"},
-	}})
-	if err != nil {
-		t.Fatal(err)
-	}
 	const ofImage, ofPackage = "vex/app/dhi-app.vex.json", "pkg/deb/debian/glibc/glibc.vex.json"
 	for _, tt := range []struct {
 		name   string
@@ -70,6 +63,14 @@ func TestFeed(t *testing.T) {
 			ref, _ := w.push(img)
 			root := filepath.Join(t.TempDir(), "feed")
 			data, err := json.Marshal(openVEX("not_affected"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			packages := []any{map[string]any{"id": "pkg:deb/debian/ncurses", "location": "../../../../etc/passwd"}}
+			if tt.at == ofPackage {
+				packages = append(packages, map[string]any{"id": "pkg:deb/debian/glibc", "location": ofPackage})
+			}
+			index, err := json.Marshal(map[string]any{"packages": packages})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -163,17 +163,21 @@ type File struct {
 	Document
 	Data      []byte
 	Signature []byte
-	// Err says why one of both is not there; fs.ErrNotExist is not among the reasons for
-	// the data: such documents are left out.
+	// Err says why one of both is not there. [ErrNotThere] is among the reasons for what the
+	// index lists only: other documents that are not there are left out.
 	Err error
 }
+
+// ErrNotThere is the error of a document that the index lists and the repository does not
+// have.
+var ErrNotThere = errors.New("the index lists it, and it is not there")
 
 // ErrTooMuch is the error of a file past [Options.MaxTotal].
 var ErrTooMuch = errors.New("the documents of the feed are larger than all of them may be")
 
 // Files reads documents with their signatures, several at a time, in the order given.
-// Those that the repository does not have are left out. Each is read once, however often
-// it is asked for.
+// Those that the repository does not have are left out, unless the index lists them. Each
+// is read once, however often it is asked for.
 func (f *Feed) Files(ctx context.Context, docs []Document) []File {
 	out := make([]File, len(docs))
 	var group errgroup.Group
@@ -188,15 +192,26 @@ func (f *Feed) Files(ctx context.Context, docs []Document) []File {
 			return nil
 		})
 	}
-	_ = group.Wait() // each file has its own error
-	var found []File
+	_ = group.Wait()           // each file has its own error
+	there := map[string]bool{} // what the index lists, at one of the places where that may be
 	for _, file := range out {
 		if ctx.Err() == nil {
 			f.files[file.Path] = file
 		}
 		if !errors.Is(file.Err, fs.ErrNotExist) {
-			found = append(found, file)
+			there[file.Listed] = true
 		}
+	}
+	var found []File
+	for _, file := range out {
+		if errors.Is(file.Err, fs.ErrNotExist) {
+			if file.Listed == "" || there[file.Listed] {
+				continue
+			}
+			there[file.Listed] = true
+			file.Err = ErrNotThere
+		}
+		found = append(found, file)
 	}
 	return found
 }

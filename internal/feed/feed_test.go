@@ -128,7 +128,7 @@ func TestRemote(t *testing.T) {
 			if f.Commit() != commit || f.Name() != tt.want {
 				t.Errorf("commit %q, name %q, want %q", f.Commit(), f.Name(), tt.want)
 			}
-			docs := f.Documents([]string{"python"}, map[string]bool{"pkg:deb/debian/libstdc++6": true, "pkg:deb/debian/glibc": true, "pkg:deb/debian/zlib": true})
+			docs := f.Documents([]string{"python"}, map[string]bool{"pkg:deb/debian/libstdc++6": true, "pkg:deb/debian/glibc": true, "pkg:deb/debian/zlib": true, "pkg:deb/debian/curl": true})
 			type row struct{ Path, Image, Data, Signature, Err string }
 			var got []row
 			for range 2 { // the second time nothing is asked for
@@ -145,6 +145,7 @@ func TestRemote(t *testing.T) {
 				{"vex/python/dhi-python.vex.json", "python", "of the image", "its signature", ""},
 				{"pkg/deb/debian/libstdc%2B%2B6/vex.json", "", "unsigned", "", "no signature lies beside it"},
 				{"pkg/deb/debian/glibc/vex.json", "", "of the package", "its signature", ""},
+				{"pkg/deb/debian/curl/vex.json", "", "", "", "the index lists it, and it is not there"},
 			}
 			if diff := cmp.Diff(want, got); diff != "" {
 				t.Errorf("files (-want +got):\n%s", diff)

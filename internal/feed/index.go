@@ -38,6 +38,9 @@ type Document struct {
 	// Image is the name of the image that it is about, such as "python"; "" when it is
 	// about a package in whatever image.
 	Image string
+	// Listed is where the index says that it is; "" for the document of an image, which no
+	// index lists.
+	Listed string
 }
 
 // Documents lists where the feed may have something about the images of these names and
@@ -60,9 +63,9 @@ func (f *Feed) Documents(images []string, packages map[string]bool) []Document {
 		}
 		// The specification has locations relative to the index, an older layout relative
 		// to the folder pkg.
-		add(Document{Path: e.Location})
+		add(Document{Path: e.Location, Listed: e.Location})
 		if !strings.HasPrefix(e.Location, "pkg/") {
-			add(Document{Path: "pkg/" + e.Location})
+			add(Document{Path: "pkg/" + e.Location, Listed: e.Location})
 		}
 	}
 	return out

@@ -2,7 +2,6 @@ package pipeline
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,7 +9,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/imagegate/imagegate/internal/attest"
 	"github.com/imagegate/imagegate/internal/config"
 	"github.com/imagegate/imagegate/internal/fault"
 	"github.com/imagegate/imagegate/internal/registry"
@@ -104,7 +102,8 @@ func (p *platform) decide(ctx context.Context) ended {
 		return ends(report.StageVEX, report.Skipped, "vex-policy is off: nothing is suppressed")
 	}
 	defer p.timings.start(report.StageVEX, p.name)()
-	docs, rejected, seen := p.documents(ctx)
+	in := p.documents(ctx)
+	docs, seen := in.docs, in.seen
 	image, opt := p.vexImage(), p.vexOptions()
 	// The order of a canonical report, so that the ledger of equal evidence is equal.
 	res, err := vex.Decide((&report.Report{Vulnerabilities: p.report.Vulnerabilities}).Canonical().Vulnerabilities, docs, image, opt)
@@ -112,7 +111,7 @@ func (p *platform) decide(ctx context.Context) ended {
 		return failed(report.StageVEX, err, seen...)
 	}
 	seen = append(seen, p.explain(res.Vulnerabilities, docs, image, opt)...)
-	res.Documents = append(res.Documents, rejected...)
+	res.Documents = append(res.Documents, in.rejected...)
 	p.report.Vulnerabilities, p.report.VEX.Documents, p.report.VEX.Hygiene = res.Vulnerabilities, res.Documents, &res.Hygiene
 	seen = slices.Concat(seen, res.Observations, p.ledger(res, image, opt))
 	if len(p.report.VEX.Documents) == 0 {
@@ -163,76 +162,6 @@ func (p *platform) explain(vs []report.Vulnerability, docs []vex.Document, image
 		p.explained = append(p.explained, Explained{v, list, more})
 	}
 	return nil
-}
-
-// documents turns verified attestations, files that the user named and unverified
-// attestations into VEX documents, each with the trust it has. This is the only door
-// between attestations and VEX. Unverified ones suppress only under vex-policy any;
-// else they are read, within bounds, to object and to tell what they would have covered.
-// The base's own are for packages of the base only, which vex sees by the digest that they
-// speak of.
-func (p *platform) documents(ctx context.Context) (docs []vex.Document, rejected []report.VEXDocument, seen []report.Observation) {
-	add := func(source, digest, signer, trust string, d vex.Document, err error) {
-		if err != nil {
-			rejected = append(rejected, vex.Rejected(source, digest, signer, trust, err))
-			seen = append(seen, saw(report.StageVEX, report.Information, fmt.Sprintf("%s was not used: %v", source, err)))
-			return
-		}
-		docs = append(docs, d)
-	}
-	for _, v := range slices.Concat(p.verified, p.ground.verified) {
-		if v.Family() == "vex" {
-			d, err := vex.FromAttestation(v)
-			add("attestation "+v.Digest(), v.Digest(), v.Signer(), report.TrustVerified, d, err)
-		}
-	}
-	few, beyond := p.doubtfulVEX()
-	for _, u := range few {
-		d, err := vex.FromUnverified("attestation "+u.Digest, u.Digest, u.Predicate)
-		add("attestation "+u.Digest, u.Digest, "", report.TrustUnverified, d, err)
-	}
-	if len(beyond) > 0 {
-		seen = append(seen, report.Observation{Stage: report.StageVEX, Kind: report.LeftOut, Family: attest.FamilyVEX, Count: len(beyond),
-			Message: fmt.Sprintf("%s not verified, of %s, not read: at most %d documents and %s are read to tell whether they object", count(len(beyond), "VEX attestation"),
-				bytesText(sizeOf(beyond)), vex.MaxUnverifiedDocuments, bytesText(vex.MaxUnverifiedBytes))})
-	}
-	seen = append(seen, p.feedDocuments(ctx, add)...)
-	for _, f := range p.inputs.vex {
-		d, err := vex.FromFile(f.name, f.data)
-		add(f.name, digestOf(f.data), "", report.TrustNamed, d, err)
-		p.evidence(report.Evidence{Kind: "vex", Name: f.name, Digest: digestOf(f.data), Size: int64(len(f.data))})
-	}
-	return docs, rejected, seen
-}
-
-// doubtfulVEX are the unverified VEX attestations to read. Where they may suppress that is
-// all of them; else the smallest up to the bounds, so that nobody who may push one makes
-// the gate read without end, and beyond has the others.
-func (p *platform) doubtfulVEX() (few, beyond []attest.Unverified) {
-	for _, u := range p.doubtful {
-		if u.Family == attest.FamilyVEX {
-			few = append(few, u)
-		}
-	}
-	if p.cfg.VEXPolicy == config.VEXAny {
-		return few, nil
-	}
-	slices.SortFunc(few, func(a, b attest.Unverified) int {
-		return cmp.Or(cmp.Compare(len(a.Predicate), len(b.Predicate)), cmp.Compare(a.Digest, b.Digest))
-	})
-	for n := range few {
-		if n == vex.MaxUnverifiedDocuments || sizeOf(few[:n+1]) > vex.MaxUnverifiedBytes {
-			return few[:n], few[n:]
-		}
-	}
-	return few, nil
-}
-
-func sizeOf(list []attest.Unverified) (n int64) {
-	for _, u := range list {
-		n += int64(len(u.Predicate))
-	}
-	return n
 }
 
 // vexImage says what the image is called, for VEX. Its canonical name among Docker

@@ -105,8 +105,8 @@ func (l *lazyFeed) wait(ctx context.Context) error {
 }
 
 // feedDocuments reads, from the feeds that vex-feed names or stands for, the documents about the image,
-// its base and the packages with findings. add takes each, or why it was not taken.
-func (p *platform) feedDocuments(ctx context.Context, add func(source, digest, signer, trust string, d vex.Document, err error)) (seen []report.Observation) {
+// its base and the packages with findings.
+func (p *platform) feedDocuments(ctx context.Context, into *heard) {
 	repos := p.vendorRepositories()
 	var images []string
 	for _, r := range repos {
@@ -118,38 +118,38 @@ func (p *platform) feedDocuments(ctx context.Context, add func(source, digest, s
 		}
 		switch err := f.wait(ctx); {
 		case err != nil && f.docker != nil:
-			seen = append(seen, saw(report.StageVEX, report.Unread, fmt.Sprintf("whether Docker has a newer statement about %s is not known, because its repository could not be read: %v; let it be reached from here, or give vex-feed a checkout or none",
+			into.see(saw(report.StageVEX, report.Unread, fmt.Sprintf("whether Docker has a newer statement about %s is not known, because its repository could not be read: %v; let it be reached from here, or give vex-feed a checkout or none",
 				strings.Join(repos, ", "), err)))
 			continue
 		case err != nil:
-			add(f.location, "", "", report.TrustNamed, vex.Document{}, err) // the user named it, and has to hear of it
+			into.add(f.location, "", "", report.TrustNamed, vex.Document{}, err) // the user named it, and has to hear of it
 			continue
 		}
 		if len(repos) == 0 {
-			seen = append(seen, saw(report.StageVEX, report.Information, fmt.Sprintf("the feed %s was not used: it speaks of images of %s, and neither the image nor its base is shown to be one", f.Name(), strings.TrimSuffix(dhiRegistry, "/"))))
+			into.see(saw(report.StageVEX, report.Information, fmt.Sprintf("the feed %s was not used: it speaks of images of %s, and neither the image nor its base is shown to be one", f.Name(), strings.TrimSuffix(dhiRegistry, "/"))))
 			continue
 		}
 		files := f.Files(ctx, f.Documents(images, p.findingNames()))
 		for _, file := range files {
-			p.feedDocument(ctx, f.Name(), file, repos, add)
+			p.feedDocument(ctx, f.Name(), file, repos, into)
 		}
 		if len(files) == 0 {
-			seen = append(seen, saw(report.StageVEX, report.Information, fmt.Sprintf("the feed %s has no document about %s or a package with a finding", f.Name(), strings.Join(repos, ", "))))
+			into.see(saw(report.StageVEX, report.Information, fmt.Sprintf("the feed %s has no document about %s or a package with a finding", f.Name(), strings.Join(repos, ", "))))
 		}
 	}
-	return seen
 }
 
 // feedDocument verifies one file of a feed and reads it. The document of an image is
 // about that image only, that of a package about all of the vendor's.
-func (p *platform) feedDocument(ctx context.Context, name string, file feed.File, repos []string, add func(source, digest, signer, trust string, d vex.Document, err error)) {
+// One that cannot be read or verified may take back a statement that was.
+func (p *platform) feedDocument(ctx context.Context, name string, file feed.File, repos []string, into *heard) {
 	source, digest := name+" "+file.Path, digestOf(file.Data)
 	if file.Image != "" {
 		repos = []string{dhiRegistry + file.Image}
 	}
 	signed, err := p.signedFile(ctx, source, file, repos[0])
 	if err != nil {
-		add(source, digest, "", report.TrustUnverified, vex.Document{}, err)
+		into.unread(source, digest, "", report.TrustUnverified, err)
 		return
 	}
 	kept := report.FolderFeed + "/" + strings.TrimPrefix(digest, "sha256:") + ".json"
@@ -157,7 +157,7 @@ func (p *platform) feedDocument(ctx context.Context, name string, file feed.File
 	p.file(report.File{Path: kept + ".sig", MediaType: "application/json", Data: file.Signature})
 	p.evidence(report.Evidence{Kind: "vex", Name: source, Digest: digest, Size: int64(len(file.Data)), Path: kept})
 	d, err := vex.FromFeed(signed, repos)
-	add(source, digest, signed.signer, report.TrustVerified, d, err)
+	into.add(source, digest, signed.signer, report.TrustVerified, d, err)
 }
 
 // vendorRepositories are the names that the image and its base have at the vendor, as

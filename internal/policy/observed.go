@@ -179,7 +179,8 @@ func (b bench) judge(s seen) report.Result {
 // restsOn reports whether the verdict rests on what was seen, or was not. What is listed
 // and was not read may speak against what was read of its family. A store that did not
 // answer may have a statement that takes a suppression back; a requirement that is met
-// elsewhere does not rest on it, and one that is not met is told by [required].
+// elsewhere does not rest on it, and one that is not met is told by [required]. So may a
+// document that is there and could not be read or verified.
 func (b bench) restsOn(s seen) bool {
 	switch s.Stage {
 	case report.StageAttest:
@@ -187,6 +188,8 @@ func (b bench) restsOn(s seen) bool {
 			return b.suppressed
 		}
 		return mayBe(s.Family, b.families)
+	case report.StageVEX: // a source that was not reached as a whole has no family
+		return s.Kind == report.Unread && s.Family == familyVEX && b.suppressed
 	case report.StageVuln:
 		return s.whole && (b.policy.FailOnSeverity != "" || b.policy.NeedFindings)
 	case report.StageHarden, report.StageRun:

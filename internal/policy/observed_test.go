@@ -76,6 +76,24 @@ func TestNothingUnseenPasses(t *testing.T) {
 	}
 }
 
+// A VEX document that could not be read may take back a statement that suppressed; a source
+// that was not reached as a whole is a warning.
+func TestUnreadVEXDecidesWhereOneSuppressed(t *testing.T) {
+	for _, tt := range []struct {
+		family string
+		status report.DecisionStatus
+		want   report.Result
+	}{
+		{"vex", report.Suppressed, report.Error}, {"vex", report.Open, report.Warn}, {"", report.Suppressed, report.Warn},
+	} {
+		r := &report.Report{Observations: []report.Observation{{Stage: report.StageVEX, Kind: report.Unread, Family: tt.family, Message: "a.vex.json"}},
+			Vulnerabilities: []report.Vulnerability{{ID: "CVE-1", Decision: report.Decision{Status: tt.status}}}}
+		if v := conclude(observed(r, Policy{}, time.Time{})); v.Result != tt.want {
+			t.Errorf("family %q, a finding that is %s: %s, want %s", tt.family, tt.status, v.Result, tt.want)
+		}
+	}
+}
+
 func TestUnreadFilesFailWhenAsked(t *testing.T) {
 	r := &report.Report{Observations: []report.Observation{{Stage: report.StageSBOM, Kind: report.Unread, Message: "a.jar"}}}
 	for ask, want := range map[bool]report.Result{false: report.Warn, true: report.Fail} {
