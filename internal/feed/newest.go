@@ -54,6 +54,9 @@ type newest struct {
 // packets does not keep the run: the answer is small.
 const lookupTimeout = 30 * time.Second
 
+// unfinished begins the name of a folder that is fetched into.
+const unfinished = "fetch-"
+
 func newNewest(location string, opt Options) (*newest, error) {
 	u, err := url.Parse(location)
 	if err != nil {
@@ -142,7 +145,7 @@ func (n *newest) fetch(ctx context.Context, refs *packp.AdvRefs, dir string, rep
 	if err := os.MkdirAll(n.dir, 0o755); err != nil {
 		return false, err
 	}
-	tmp, err := os.MkdirTemp(n.dir, "fetch-")
+	tmp, err := os.MkdirTemp(n.dir, unfinished)
 	if err != nil {
 		return false, err
 	}
@@ -168,13 +171,15 @@ func (n *newest) fetch(ctx context.Context, refs *packp.AdvRefs, dir string, rep
 	return true, nil
 }
 
-// prune removes the commits before the one in dir, but for those that a run beside this
-// one may still be reading.
+// prune removes the commits before the one in dir, and what interrupted runs left, but for
+// those that a run beside this one may still be reading. What has no name of ours stays.
 func (n *newest) prune(dir string) {
 	entries, _ := os.ReadDir(n.dir) // what cannot be listed stays
 	for _, e := range entries {
+		rest, begun := strings.CutPrefix(e.Name(), unfinished)
+		ours := commitID(e.Name()) != "" || begun && strings.Trim(rest, "0123456789") == ""
 		info, err := e.Info()
-		if err == nil && e.Name() != filepath.Base(dir) && n.opt.Now.Sub(info.ModTime()) > time.Hour {
+		if err == nil && ours && e.IsDir() && e.Name() != filepath.Base(dir) && n.opt.Now.Sub(info.ModTime()) > time.Hour {
 			_ = os.RemoveAll(filepath.Join(n.dir, e.Name()))
 		}
 	}

@@ -113,8 +113,8 @@ func TestNewest(t *testing.T) {
 	}
 }
 
-// TestNewestKeepsOneCommit: an older commit is removed once nobody reads it, and without a
-// cache nothing is left.
+// TestNewestKeepsOneCommit: an older commit is removed once nobody reads it, what the run
+// did not put into the folder stays, and without a cache nothing is left.
 func TestNewestKeepsOneCommit(t *testing.T) {
 	old := repository()
 	old.Made = made.Add(-time.Hour)
@@ -129,8 +129,21 @@ func TestNewestKeepsOneCommit(t *testing.T) {
 	}
 	before := server.Commit()
 	long := time.Now().Add(-2 * time.Hour)
-	if err := os.Chtimes(filepath.Join(cache, before), long, long); err != nil {
-		t.Fatal(err)
+	foreign := []string{"README.md", "fetch-all.d", "my-notes", strings.Repeat("ab", 20)} // the last is a file
+	for _, name := range []string{"fetch-all.d", "fetch-123", "my-notes"} {
+		if err := os.Mkdir(filepath.Join(cache, name), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, name := range []string{foreign[0], foreign[3]} {
+		if err := os.WriteFile(filepath.Join(cache, name), nil, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, name := range append(foreign, before, "fetch-123") {
+		if err := os.Chtimes(filepath.Join(cache, name), long, long); err != nil {
+			t.Fatal(err)
+		}
 	}
 	if err := server.Publish(repository()); err != nil {
 		t.Fatal(err)
@@ -140,8 +153,17 @@ func TestNewestKeepsOneCommit(t *testing.T) {
 		t.Fatal(err)
 	}
 	left, err := os.ReadDir(cache)
-	if err != nil || len(left) != 1 || left[0].Name() != r.Commit() || r.Commit() == before {
+	got := map[string]bool{}
+	for _, e := range left {
+		got[e.Name()] = true
+	}
+	if err != nil || len(got) != 1+len(foreign) || !got[r.Commit()] || r.Commit() == before {
 		t.Errorf("the cache has %v, %v", left, err)
+	}
+	for _, name := range foreign {
+		if !got[name] {
+			t.Errorf("%s was removed", name)
+		}
 	}
 	temp := t.TempDir()
 	r, err = Newest(t.Context(), server.URL(), Options{Client: fetch.New(fetch.Options{}), TempDir: temp})
