@@ -25,7 +25,8 @@ type archives struct {
 	// on disk of each other archive.
 	refused map[file.Coordinates]error
 	needs   []int64
-	// remarks are archives in others that cannot be read, which Syft does not tell.
+	// remarks are archives in others, and descriptions in those, that cannot be read, which
+	// Syft does not tell.
 	remarks []remark
 }
 

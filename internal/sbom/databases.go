@@ -236,5 +236,7 @@ func (c *checker) rpm(ctx context.Context, tempDir string) error {
 }
 
 // filesOnly reports whether Syft's remark is about the files of a package, and not about
-// the package.
-func filesOnly(said string) bool { return strings.Contains(said, "listing of installed files") }
+// the package. What follows the beginning may quote the image.
+func filesOnly(said string) bool {
+	return strings.HasPrefix(said, "rpm-db-cataloger: unable to parse listing of installed files for RPM DB entry: ")
+}

@@ -115,7 +115,7 @@ func (m *meter) archive(r io.ReaderAt, size int64, depth int) error {
 		return err
 	}
 	listed.left = math.MaxInt64
-	var in []*zip.File
+	var in, texts []*zip.File
 	for _, f := range z.File {
 		switch {
 		case f.FileInfo().IsDir():
@@ -129,6 +129,14 @@ func (m *meter) archive(r io.ReaderAt, size int64, depth int) error {
 				return &limitError{"MaxText", "descriptions and licenses in the archive", m.opt.MaxText, "bytes"}
 			}
 			m.text += int64(f.UncompressedSize64)
+			texts = append(texts, f)
+		}
+	}
+	if depth > 0 { // of the outermost archive Syft tells it
+		for _, f := range texts {
+			if err := drain(f); err != nil {
+				m.problems = append(m.problems, fmt.Sprintf("%s of an archive in it could not be read: %v", clip(f.Name), err))
+			}
 		}
 	}
 	for _, f := range in {
@@ -142,6 +150,18 @@ func (m *meter) archive(r io.ReaderAt, size int64, depth int) error {
 		}
 	}
 	return nil
+}
+
+// drain reads a file of an archive to its end; the reader holds it to the size that was
+// counted.
+func drain(f *zip.File) error {
+	in, err := f.Open()
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	_, err = io.Copy(io.Discard, in)
+	return err
 }
 
 // member measures an archive in an archive.

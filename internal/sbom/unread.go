@@ -3,10 +3,11 @@ package sbom
 import (
 	"cmp"
 	"fmt"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
-	"github.com/anchore/syft/syft/artifact"
 	"github.com/anchore/syft/syft/file"
 	"github.com/anchore/syft/syft/sbom"
 
@@ -30,16 +31,18 @@ var none = []string{
 }
 
 // remarks sorts what Syft could not read. What it said of the image's own package
-// databases is in check already; a file that such a database names as a package's own
-// is vouched for by that package, whose vendor speaks of it.
+// databases is in check already. That a package brought a file does not make it read: the
+// lists of files are data of the image, and a vendor may not know what is inside.
 func remarks(s *sbom.SBOM, files file.Resolver, c *checker) (out []remark) {
-	owned := ownedFiles(s)
 	for at, said := range s.Artifacts.Unknowns {
 		if c.own[at] || extra(at.RealPath) {
 			continue
 		}
 		r := remark{at.RealPath, reasons(said), report.Unread}
-		if owned[at] || hollow(files, at) || !slices.ContainsFunc(said, missing) {
+		size, ok := sizeOf(files, at)
+		hides := func(text string) bool { return missing(text) && !(ok && impossible(text, size)) }
+		// What is not there cannot be unread.
+		if ok && size == 0 || !slices.ContainsFunc(said, hides) {
 			r.kind = report.Information
 		}
 		out = append(out, r)
@@ -53,33 +56,39 @@ func missing(said string) bool {
 	switch {
 	case strings.HasPrefix(task, "file-"): // digests and properties of files, no packages
 		return false
+	case filesOnly(said):
+		return false
 	case task == "dpkg-db-cataloger", task == "rpm-db-cataloger":
-		return !filesOnly(said)
+		return true
 	}
 	return !slices.ContainsFunc(none, func(n string) bool { return strings.HasPrefix(text, n) })
 }
 
-// ownedFiles are the files that packages of the operating system brought.
-func ownedFiles(s *sbom.SBOM) map[file.Coordinates]bool {
-	out := map[file.Coordinates]bool{}
-	for _, r := range s.Relationships {
-		if at, ok := r.To.(file.Coordinates); ok && r.Type == artifact.ContainsRelationship {
-			if p := s.Artifacts.Packages.Package(r.From.ID()); p != nil && OfSystem(string(p.Type)) {
-				out[at] = true
-			}
-		}
-	}
-	return out
-}
-
-// hollow reports whether a file has no content: what is not there cannot be unread.
-func hollow(files file.Resolver, at file.Coordinates) bool {
+// sizeOf is the size of a file; ok is false when it is not known.
+func sizeOf(files file.Resolver, at file.Coordinates) (size int64, ok bool) {
 	found, err := files.FilesByPath(at.RealPath)
 	if err != nil || len(found) != 1 || found[0].Coordinates != at {
-		return false
+		return 0, false
 	}
 	m, err := files.FileMetadataByLocation(found[0])
-	return err == nil && m.FileInfo != nil && m.Size() == 0
+	if err != nil || m.FileInfo == nil {
+		return 0, false
+	}
+	return m.Size(), true
+}
+
+// bundled is Syft's remark about an executable with the mark of a .NET bundle in it.
+var bundled = regexp.MustCompile(`^dotnet-deps-binary-cataloger: embedded deps\.json of ([0-9]+) bytes is past the [0-9]+ byte limit$`)
+
+// impossible reports whether a remark is about a list that is larger than its file: the
+// mark is a constant of a program that looks for bundles, and no bundle.
+func impossible(said string, size int64) bool {
+	m := bundled.FindStringSubmatch(said)
+	if m == nil {
+		return false
+	}
+	n, err := strconv.ParseInt(m[1], 10, 64)
+	return err == nil && n > size
 }
 
 // observations tells the remarks: those that may hide a package each by itself, at most
