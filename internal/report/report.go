@@ -15,7 +15,7 @@ import "time"
 
 // SchemaVersion is the version of the JSON form. Additions raise the minor number;
 // a rename or a removal would raise the major one.
-const SchemaVersion = "1.0"
+const SchemaVersion = "1.1"
 
 // Report is everything one run learned. The JSON names are a published contract.
 type Report struct {
