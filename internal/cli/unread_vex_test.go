@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/imagegate/imagegate/internal/fault"
 	"github.com/imagegate/imagegate/internal/report"
@@ -91,6 +92,120 @@ func TestFeedDocumentThatCannotBeRead(t *testing.T) {
 				must(t, code, r, text, tt.code, tt.want)
 				if told := strings.Join(r.Verdict.Reasons, "\n"); !strings.Contains(told, tt.says) {
 					t.Errorf("%s: no reason says %q: %s", source, tt.says, told)
+				}
+			}
+		})
+	}
+}
+
+// TestBaseThatDoesNotAnswer: a base that is named and cannot be asked may have a statement
+// against the one that suppresses. That it is no base, or not there, is an answer.
+func TestBaseThatDoesNotAnswer(t *testing.T) {
+	const source = "pkg:deb/debian/glibc@2.36-9%2Bdeb12u7?os_distro=bookworm&os_name=debian&os_version=12"
+	affected := vexAbout(source)
+	doc := affected.Predicate.(map[string]any)
+	doc["timestamp"] = built.Add(time.Hour).Format(time.RFC3339)
+	statement := doc["statements"].([]any)[0].(map[string]any)
+	statement["status"] = "affected"
+	delete(statement, "justification")
+	const byUser, byProvenance = "--base", "provenance"
+	cleared := []string{"--vex"}
+	for _, tt := range []struct {
+		name   string
+		named  []string // by whom
+		status int      // what the registry answers about it
+		other  bool     // provenance names another image too, which answers
+		flags  []string
+		code   fault.Code
+		want   report.Result
+		says   string
+	}{
+		{"healthy", []string{byUser, byProvenance}, 0, false, cleared, fault.Policy, report.Fail, "CVE-2025-4802"},
+		{"fault", []string{byUser, byProvenance}, http.StatusInternalServerError, false, cleared, fault.Unavailable, report.Error, "could not be looked at"},
+		{"refused", []string{byUser, byProvenance}, http.StatusForbidden, false, cleared, fault.Unavailable, report.Error, "could not be looked at"},
+		{"refused_and_nothing_suppressed", []string{byUser, byProvenance}, http.StatusForbidden, false, []string{"--fail-on-severity", "critical"},
+			fault.OK, report.Warn, "could not be looked at"},
+		{"refused_beside_another_image", []string{byProvenance}, http.StatusForbidden, true, cleared, fault.Unavailable, report.Error, "could not be looked at"},
+		{"not_there_by_provenance", []string{byProvenance}, http.StatusNotFound, false, cleared, fault.OK, report.Pass, ""},
+		{"not_there_by_the_user", []string{byUser}, http.StatusNotFound, false, cleared, fault.OK, report.Warn, "is not: "},
+	} {
+		for _, named := range tt.named {
+			t.Run(tt.name+"_"+strings.Trim(named, "-"), func(t *testing.T) {
+				w := newWorld(t, testkit.RegistryOptions{})
+				base, b := w.pushTo("dhi/base", w.hardened(affected))
+				another := w.hardened()
+				another.Platforms[0].Layers[0].Files = append(another.Platforms[0].Layers[0].Files, testkit.File{Path: "etc/other", Content: []byte("x")})
+				other, o := w.pushTo("dhi/other", another)
+				var own []testkit.Attestation
+				flags := []string{"--require", "none"}
+				if named == byUser {
+					flags = append(flags, "--base", base+":1.0")
+				} else {
+					uris := []string{"pkg:docker/" + base + "@1.0?digest=" + b.Root.Digest().String()}
+					if tt.other {
+						uris = append(uris, "pkg:docker/"+other+"@1.0?digest="+o.Root.Digest().String())
+					}
+					own = append(own, provenance(uris...))
+				}
+				if tt.flags[0] == "--vex" {
+					writeJSON(t, w.path("named.vex.json"), vexAbout(source).Predicate)
+					flags = append(flags, "--vex", w.path("named.vex.json"))
+				} else {
+					flags = append(flags, tt.flags...)
+				}
+				ref, _ := w.pushTo("team/app", w.derived(append(baseLayers(), testkit.Layer{Files: []testkit.File{{Path: "app/x", Content: []byte("x")}}}), 2, "", own...))
+				if tt.status != 0 {
+					w.registry.Inject(func(q *http.Request) bool { return strings.Contains(q.URL.Path, "/dhi/base/manifests/") },
+						testkit.Status(tt.status, http.Header{"Retry-After": {"36000"}}), 0)
+				}
+				code, r, text := w.verify(ref+":1.0", flags...)
+				must(t, code, r, text, tt.code, tt.want)
+				if told := strings.Join(r.Verdict.Reasons, "\n"); !strings.Contains(told, tt.says) {
+					t.Errorf("no reason says %q: %s", tt.says, told)
+				}
+			})
+		}
+	}
+}
+
+// A material that cannot be asked is nothing where another is shown to be the base.
+func TestBuilderThatDoesNotAnswer(t *testing.T) {
+	w := newWorld(t, testkit.RegistryOptions{})
+	base, b := w.pushTo("dhi/base", w.hardened())
+	builder, o := w.pushTo("dhi/builder", w.hardened())
+	ref, _ := w.pushTo("team/app", w.derived(append(baseLayers(), testkit.Layer{Files: []testkit.File{{Path: "app/x", Content: []byte("x")}}}), 2, "",
+		provenance("pkg:docker/"+builder+"@1.0?digest="+o.Root.Digest().String(), "pkg:docker/"+base+"@1.0?digest="+b.Root.Digest().String())))
+	w.registry.Inject(func(q *http.Request) bool { return strings.Contains(q.URL.Path, "/dhi/builder/manifests/") }, testkit.Status(http.StatusForbidden, nil), 0)
+	code, r, text := w.verify(ref+":1.0", "--require", "none", "--fail-on-severity", "critical")
+	must(t, code, r, text, fault.OK, report.Pass)
+	if got := r.Subject.Base; got == nil || got.Digest != b.Platforms[0].Manifest.Digest().String() {
+		t.Errorf("base is %+v", got)
+	}
+}
+
+// TestBaseThatIsNotLookedAt: where the image's own label leaves no place for the base that the
+// user names, the verdict says that it was not looked at.
+func TestBaseThatIsNotLookedAt(t *testing.T) {
+	for name, tt := range map[string]struct {
+		layers int
+		chain  string
+	}{"whole": {0, ""}, "unproven": {2, "sha256:" + strings.Repeat("cd", 32)}} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, testkit.RegistryOptions{})
+			base, _ := w.pushTo("dhi/base", w.hardened())
+			ref, _ := w.pushTo("team/app", w.derived(baseLayers(), tt.layers, tt.chain))
+			for _, flags := range [][]string{nil, {"--base", base + ":1.0"}} {
+				want := report.Pass
+				if flags != nil {
+					want = report.Warn
+				}
+				code, r, text := w.verify(ref+":1.0", append(flags, "--require", "none", "--fail-on-severity", "critical")...)
+				must(t, code, r, text, fault.OK, want)
+				if told := strings.Join(r.Verdict.Reasons, "\n"); strings.Contains(told, base+":1.0 (base) was not looked at") != (flags != nil) {
+					t.Errorf("reasons: %s", told)
+				}
+				if b := r.Subject.Base; b == nil || b.Boundary != name {
+					t.Errorf("base is %+v", b)
 				}
 			}
 		})

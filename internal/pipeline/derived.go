@@ -1,15 +1,16 @@
 package pipeline
 
 import (
-	"bytes"
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"strings"
 
 	"github.com/imagegate/imagegate/internal/attest"
+	"github.com/imagegate/imagegate/internal/fault"
 	"github.com/imagegate/imagegate/internal/registry"
 	"github.com/imagegate/imagegate/internal/report"
-	"github.com/imagegate/imagegate/internal/sbom"
 	"github.com/imagegate/imagegate/internal/vex"
 )
 
@@ -72,42 +73,54 @@ func (p *platform) findBase(ctx context.Context) []report.Observation {
 	if p.inputs.baseSBOM != nil {
 		p.ground.purls = purlsOf(p.inputs.baseSBOM)
 	}
-	state := p.ground.boundary.State
-	if state != vex.Derived && (p.cfg.Base == "" || state != vex.NoBase) {
+	switch state := p.ground.boundary.State; {
+	case state == vex.Derived, state == vex.NoBase && p.cfg.Base != "":
+	case p.cfg.Base != "":
+		return []report.Observation{saw(report.StageAttest, report.LeftOut, fmt.Sprintf("base image: %s (base) was not looked at: %s", p.cfg.Base, p.report.Subject.Base.Reason))}
+	default:
 		return nil
 	}
-	var names []baseName
+	names, kind := p.provenBases(), report.Information // its VEX does not count, which hides nothing
 	if p.cfg.Base != "" {
-		names = []baseName{{p.cfg.Base, "base"}}
-	} else {
-		names = p.provenBases()
+		names, kind = []baseName{{p.cfg.Base, "base"}}, report.LeftOut
 	}
 	defer p.timings.start("base", p.name)()
 	var why []string
+	family := ""
 	for _, name := range names {
 		of, err := p.tryBase(ctx, name)
-		if err == nil {
+		var other otherImage
+		switch {
+		case err == nil:
 			return of
+		case errors.As(err, &other):
+			why = append(why, fmt.Sprintf("%s (%s) is not: %v", name.reference, name.source, err))
+		default: // it may be the base, and its VEX may speak against what suppresses
+			kind, family = report.Unread, attest.FamilyVEX
+			why = append(why, fmt.Sprintf("%s (%s) could not be looked at: %v", name.reference, name.source, err))
 		}
-		why = append(why, fmt.Sprintf("%s (%s) is not: %v", name.reference, name.source, err))
 	}
-	if p.report.Subject.Base == nil { // no label, and base names an image that it is not built on
-		return []report.Observation{saw(report.StageAttest, report.LeftOut, "the base image was not found: "+strings.Join(why, "; "))}
+	reason := "it was not found: " + strings.Join(why, "; ")
+	if p.report.Subject.Base != nil { // else no label, and base names an image that it is not built on
+		b := *p.report.Subject.Base
+		b.Reason += "; which image that is was not shown, so none of its VEX counts: "
+		if len(names) == 0 {
+			b.Reason += "no verified provenance of the image names a base by digest. Build with --provenance=mode=max and sign it, or give base"
+		} else {
+			b.Reason += strings.Join(why, "; ")
+		}
+		p.setBase(b)
+		reason = b.Reason
 	}
-	b := *p.report.Subject.Base
-	b.Reason += "; which image that is was not shown, so none of its VEX counts: "
-	if len(names) == 0 {
-		b.Reason += "no verified provenance of the image names a base by digest. Build with --provenance=mode=max and sign it, or give base"
-	} else {
-		b.Reason += strings.Join(why, "; ")
-	}
-	p.setBase(b)
-	kind := report.Information // its VEX does not count, which hides nothing
-	if p.cfg.Base != "" {
-		kind = report.LeftOut
-	}
-	return []report.Observation{saw(report.StageAttest, kind, "base image: "+b.Reason)}
+	return []report.Observation{{Stage: report.StageAttest, Kind: kind, Family: family, Message: "base image: " + reason}}
 }
+
+// otherImage is an error that shows that an image is not the base: its registry has none
+// of that name, it has none for the platform, or its layers are others. Any other error
+// shows nothing.
+type otherImage struct{ error }
+
+func (e otherImage) Unwrap() error { return e.error }
 
 // tryBase accepts an image as the base when its layers are the first of ours.
 func (p *platform) tryBase(ctx context.Context, name baseName) (seen []report.Observation, err error) {
@@ -117,11 +130,17 @@ func (p *platform) tryBase(ctx context.Context, name baseName) (seen []report.Ob
 	}
 	img, err := registry.Open(ctx, name.reference, opt)
 	if err != nil {
+		if errors.Is(err, fs.ErrNotExist) || fault.CodeOf(err) == fault.Usage {
+			err = otherImage{err}
+		}
 		return nil, err
 	}
 	defer func() { _ = img.Close() }()
 	man, err := img.Manifest(ctx, p.man.Platform)
 	if err != nil {
+		if fault.CodeOf(err) == fault.Usage {
+			err = otherImage{err}
+		}
 		return nil, err
 	}
 	layers := diffIDs(man)
@@ -131,7 +150,7 @@ func (p *platform) tryBase(ctx context.Context, name baseName) (seen []report.Ob
 		boundary = vex.FindBoundary(p.ground.diffIDs, chain[len(chain)-1])
 	}
 	if err := boundary.CheckBase(p.ground.diffIDs, layers); err != nil {
-		return nil, err
+		return nil, otherImage{err}
 	}
 	p.ground.boundary = boundary
 	p.ground.digests, p.ground.repository = []string{man.Descriptor.Digest.String()}, img.Repository
@@ -147,98 +166,6 @@ func (p *platform) tryBase(ctx context.Context, name baseName) (seen []report.Ob
 	}
 	p.setBase(b)
 	return seen, nil
-}
-
-// attestBase verifies the attestations of the base and reads its bill.
-func (p *platform) attestBase(ctx context.Context, img *registry.Image, man *registry.Manifest, b *report.Base) []report.Observation {
-	subject := attest.Subject{Digest: man.Descriptor.Digest, Repository: img.Repository, DHI: img.IsDHI()}
-	if img.Index != nil {
-		subject.Index, subject.IndexRaw = img.Root.Digest, img.RootRaw
-	}
-	var stores []attest.Store
-	for _, s := range img.Stores(ctx) {
-		stores = append(stores, s)
-	}
-	res, err := attest.Verify(ctx, subject, stores, p.inputs.attestOptions(p.cfg, p.deps))
-	if err != nil {
-		b.Reason += fmt.Sprintf("; its attestations could not be verified: %v", err)
-		return []report.Observation{{Stage: report.StageAttest, Kind: report.Unread, Family: attest.FamilyVEX,
-			Message: "attestations of the base image: " + err.Error()}}
-	}
-	b.Attestations, b.Verified = len(res.Attestations), len(res.Verified)
-	b.Reason += fmt.Sprintf("; %d of its %s verified", b.Verified, count(b.Attestations, "attestation"))
-	p.ground.verified, p.ground.issued = res.Verified, len(p.issued(img, res.Verified)) > 0
-	for _, f := range res.Files {
-		f.Path = report.FolderBase + "/" + f.Path
-		p.file(f)
-	}
-	for _, e := range res.Evidence {
-		e.Name = "base image: " + e.Name
-		if e.Path != "" {
-			e.Path = report.FolderBase + "/" + e.Path
-		}
-		p.evidence(e)
-	}
-	if p.ground.purls == nil {
-		p.ground.purls = p.attestedPURLs(res.Verified)
-	}
-	return ofBase(res)
-}
-
-// ofBase tells what was seen of the base's attestations, which have no list of their own
-// in the report. Only VEX of the base decides anything: of what is shown to be something
-// else it is enough to know.
-func ofBase(res *attest.Result) []report.Observation {
-	var out []report.Observation
-	add := func(kind report.Kind, family, message string) {
-		out = append(out, report.Observation{Stage: report.StageAttest, Kind: kind, Family: family, Message: "base image: " + message})
-	}
-	for _, o := range res.Observations {
-		add(o.Kind, o.Family, o.Message)
-	}
-	for _, probe := range res.Probes {
-		if probe.State == report.ProbeFailed {
-			add(report.Unread, attest.FamilyVEX, probe.Store+": "+probe.Reason)
-		}
-	}
-	for _, a := range res.Attestations {
-		kind, family := report.Information, a.Family
-		if a.Family == attest.FamilyVEX || a.Family == attest.FamilyUnknown {
-			kind, family = report.Unread, attest.FamilyVEX
-		}
-		if a.State == report.Unreadable || a.State == report.Invalid {
-			add(kind, family, fmt.Sprintf("the %s attestation %s is %s: %s", a.Family, a.Digest, a.State, a.Reason))
-		}
-	}
-	return out
-}
-
-// attestedPURLs are the packages that verified bills of materials list; nil when there
-// is none that can be read.
-func (p *platform) attestedPURLs(verified []attest.Verified) []string {
-	var out []string
-	for _, v := range verified {
-		if v.Family() != "sbom" {
-			continue
-		}
-		list, _, err := sbom.Decode(bytes.NewReader(v.Predicate()), 0)
-		if err != nil { // Docker's own format is one of them
-			p.deps.Logger.Debug("an attested bill of materials was not read", "attestation", v.Digest(), "error", err)
-			continue
-		}
-		out = append(out, purlsOf(list)...)
-	}
-	return out
-}
-
-func purlsOf(list *sbom.SBOM) []string {
-	out := []string{}
-	for _, p := range list.Installed() {
-		if p.PURL != "" {
-			out = append(out, p.PURL)
-		}
-	}
-	return out
 }
 
 func diffIDs(m *registry.Manifest) []string {
