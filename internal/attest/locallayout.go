@@ -1,6 +1,7 @@
 package attest
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -50,15 +51,13 @@ func (l *local) index(raw []byte, seen map[v1.Hash]bool, depth int) error {
 		switch {
 		case errors.Is(err, fs.ErrNotExist) && l.mayLack(d):
 			continue
-		case err == nil && d.MediaType.IsIndex():
-			err = l.index(raw, seen, depth+1)
+		case err == nil:
+			err = l.take(d, raw, seen, depth)
 		}
 		if err != nil {
 			what := "manifest " + clip(d.Digest.String())
 			l.flaw(what, what, err)
-			continue
 		}
-		l.note(d, raw)
 	}
 	return nil
 }
@@ -98,13 +97,22 @@ func (l *local) mark(d v1.Descriptor) {
 	}
 }
 
-// note records what a manifest says it is attached to.
-func (l *local) note(d v1.Descriptor, raw []byte) {
+// take goes through an index, and records what any other manifest says it is attached to.
+// Its bytes decide what it is: what is called something else than a manifest, and is not a
+// JSON object, is left alone.
+func (l *local) take(d v1.Descriptor, raw []byte, seen map[v1.Hash]bool, depth int) error {
 	m, err := parseManifest(raw, l.lim)
-	if err != nil || m.Subject == nil {
-		return
+	switch {
+	case errors.Is(err, errIndex), err != nil && d.MediaType.IsIndex():
+		return l.index(raw, seen, depth+1)
+	case err != nil && d.MediaType != "" && !d.MediaType.IsImage() && !bytes.HasPrefix(trim(raw), []byte("{")):
+		return nil
+	case err != nil:
+		return err
+	case m.Subject != nil:
+		l.subjects[m.Subject.Digest] = append(l.subjects[m.Subject.Digest], v1.Descriptor{
+			MediaType: d.MediaType, Digest: d.Digest, Size: int64(len(raw)), ArtifactType: m.ArtifactType, Annotations: m.Annotations,
+		})
 	}
-	l.subjects[m.Subject.Digest] = append(l.subjects[m.Subject.Digest], v1.Descriptor{
-		MediaType: d.MediaType, Digest: d.Digest, Size: int64(len(raw)), ArtifactType: m.ArtifactType, Annotations: m.Annotations,
-	})
+	return nil
 }

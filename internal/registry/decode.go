@@ -73,6 +73,9 @@ type shape struct {
 	Signatures    json.RawMessage `json:"signatures"`
 }
 
+// errNoManifest is a JSON document that is something else.
+var errNoManifest = errors.New("manifest: it has neither manifests nor config and layers")
+
 // kindOf decides by structure what raw is, and refuses a document that two readers
 // could read as two things: one that is an index and a manifest at once
 // (CVE-2021-41190), one whose mediaType contradicts its structure, and one in which a
@@ -87,7 +90,7 @@ func kindOf(raw []byte) (kind, error) {
 	}
 	k := s.kind()
 	if k == kindUnknown {
-		return k, errors.New("manifest: it has neither manifests nor config and layers")
+		return k, errNoManifest
 	}
 	if k == kindSchema1 {
 		return k, errSchema1

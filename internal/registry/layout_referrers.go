@@ -1,9 +1,12 @@
 package registry
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/types"
@@ -60,13 +63,13 @@ func (l *layout) bySubject(ctx context.Context) (map[v1.Hash][]v1.Descriptor, er
 // manifest that the layout does not hold is no error where it is for a platform, or listed
 // by an index within: a layout may hold one platform of an index. Any other that the
 // layout itself lists may be a referrer, and is one. So is one that is not what its digest
-// names.
+// names. An entry that is called something else than a manifest is told by its bytes.
 func (l *layout) walk(ctx context.Context, entries []v1.Descriptor, found map[v1.Hash][]v1.Descriptor, seen map[v1.Hash]bool, depth int) error {
 	if depth > maxNesting {
 		return &LimitError{Limit: "maxNesting", What: "indexes within indexes", Max: maxNesting}
 	}
 	for _, d := range entries {
-		if seen[d.Digest] || d.MediaType != "" && kindOfType(d.MediaType) == kindUnknown {
+		if seen[d.Digest] || !l.mayBeManifest(d) {
 			continue
 		}
 		if len(seen) >= l.opt.MaxReferrers {
@@ -84,11 +87,41 @@ func (l *layout) walk(ctx context.Context, entries []v1.Descriptor, found map[v1
 		if err != nil {
 			return err
 		}
-		if err := l.note(ctx, d.Digest, raw, found, seen, depth); err != nil {
+		err = l.note(ctx, d.Digest, raw, found, seen, depth)
+		if err != nil && !(calledOther(d) && errors.Is(err, errNoManifest)) {
 			return err
 		}
 	}
 	return nil
+}
+
+// calledOther reports whether an entry has a media type, and not one of a manifest.
+func calledOther(d v1.Descriptor) bool {
+	return d.MediaType != "" && kindOfType(d.MediaType) == kindUnknown
+}
+
+// mayBeManifest reports whether an entry is to be read. What it is called decides nothing:
+// only what does not begin as a JSON object is plainly something else.
+func (l *layout) mayBeManifest(d v1.Descriptor) bool {
+	if !calledOther(d) {
+		return true
+	}
+	name, err := blobName(d.Digest)
+	if err != nil {
+		return true // which is told when it is read
+	}
+	rc, _, err := l.files.open(name)
+	if err != nil {
+		return true
+	}
+	defer rc.Close() //nolint:errcheck // only read
+	start := make([]byte, 512)
+	n, err := io.ReadFull(rc, start)
+	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
+		return true
+	}
+	start = bytes.TrimLeft(start[:n], " \t\r\n")
+	return len(start) > 0 && start[0] == '{'
 }
 
 // note records the subject of one manifest, and walks on when it is an index.
