@@ -27,7 +27,7 @@ func openNewest(t *testing.T, location, cache string) (*Repository, error) {
 		return nil, err
 	}
 	t.Cleanup(func() { _ = r.Close() })
-	names, err := r.List(".")
+	names, err := r.List(t.Context(), ".")
 	if err != nil || len(names) != len(repository().Files) {
 		t.Fatalf("files %q, %v", names, err)
 	}

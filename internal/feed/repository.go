@@ -1,6 +1,8 @@
 package feed
 
 import (
+	"cmp"
+	"context"
 	"fmt"
 	"io/fs"
 	"path"
@@ -117,14 +119,14 @@ func (r *Repository) Read(name string) ([]byte, error) {
 	return data, nil
 }
 
-// maxPaths bounds what [Repository.List] returns; the largest published repositories of
-// advisories have some 100,000 files.
+// maxPaths bounds what [Repository.List] looks at, files and folders; the largest published
+// repositories of advisories have some 100,000 files.
 const maxPaths = 1_000_000
 
 // List returns the paths of all that is not a folder, below a folder or, for ".", in the
 // whole commit, in the order of git. The error wraps fs.ErrNotExist when there is no such
 // folder.
-func (r *Repository) List(folder string) ([]string, error) {
+func (r *Repository) List(ctx context.Context, folder string) ([]string, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	at := r.root
@@ -138,30 +140,42 @@ func (r *Repository) List(folder string) ([]string, error) {
 		}
 		at = e.Hash
 	}
-	return r.walk(nil, at, folder)
+	w := walk{repository: r}
+	if err := w.below(ctx, at, folder); err != nil {
+		return nil, err
+	}
+	return w.files, nil
 }
 
-func (r *Repository) walk(out []string, at plumbing.Hash, folder string) ([]string, error) {
-	t, err := r.tree(at)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", folder, err)
+// walk goes through a folder and those in it. One tree may be the content of many.
+type walk struct {
+	repository *Repository
+	files      []string
+	seen       int // files and folders
+}
+
+func (w *walk) below(ctx context.Context, at plumbing.Hash, folder string) error {
+	t, err := w.repository.tree(at)
+	if err := cmp.Or(ctx.Err(), err); err != nil {
+		return fmt.Errorf("%s: %w", folder, err)
 	}
 	for _, e := range t.Entries {
 		name := path.Join(folder, e.Name)
+		w.seen++
 		switch {
 		case !local(name) || strings.Contains(e.Name, "/"):
-			return nil, fmt.Errorf("%.200q is not a path in a repository", name)
-		case len(out) >= maxPaths || strings.Count(name, "/") > 100:
-			return nil, fmt.Errorf("%s: more than %d files, or folders that lie too deep", folder, maxPaths)
+			return fmt.Errorf("%.200q is not a path in a repository", name)
+		case w.seen > maxPaths || strings.Count(name, "/") > 100:
+			return fmt.Errorf("%s: more than %d files and folders, or folders that lie too deep", folder, maxPaths)
 		case e.Mode == filemode.Dir:
-			if out, err = r.walk(out, e.Hash, name); err != nil {
-				return nil, err
+			if err := w.below(ctx, e.Hash, name); err != nil {
+				return err
 			}
 		default:
-			out = append(out, name)
+			w.files = append(w.files, name)
 		}
 	}
-	return out, nil
+	return nil
 }
 
 // find goes down the trees to a name.

@@ -1,13 +1,23 @@
 package feed
 
 import (
+	"context"
+	"errors"
 	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/go-git/go-billy/v5/osfs"
+	"github.com/go-git/go-git/v5/plumbing"
+	"github.com/go-git/go-git/v5/plumbing/cache"
+	"github.com/go-git/go-git/v5/plumbing/filemode"
+	"github.com/go-git/go-git/v5/plumbing/object"
+	"github.com/go-git/go-git/v5/storage/filesystem"
 
 	"github.com/imagegate/imagegate/internal/fault"
 	"github.com/imagegate/imagegate/internal/testkit"
@@ -184,7 +194,7 @@ func TestCheckoutIsTheCommit(t *testing.T) {
 			r, err := Checkout(dir)
 			var names []string
 			if err == nil {
-				names, err = r.List("osv")
+				names, err = r.List(t.Context(), "osv")
 			}
 			for _, name := range names {
 				data, readErr := r.Read(name)
@@ -213,5 +223,46 @@ func TestCheckoutIsTheCommit(t *testing.T) {
 				t.Errorf("a file that the commit does not have: %v", err)
 			}
 		})
+	}
+}
+
+// TestListIsBounded: folders of folders that hold nothing count like files, and the walk
+// ends with the run.
+func TestListIsBounded(t *testing.T) {
+	dir, _ := newCheckout(t)
+	objects := filesystem.NewStorage(osfs.New(filepath.Join(dir, ".git")), cache.NewObjectLRUDefault())
+	put := func(o interface {
+		Encode(plumbing.EncodedObject) error
+	}) plumbing.Hash {
+		e := objects.NewEncodedObject()
+		err := o.Encode(e)
+		if err != nil {
+			t.Fatal(err)
+		}
+		h, err := objects.SetEncodedObject(e)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return h
+	}
+	tree := put(&object.Tree{})
+	for range 7 {
+		level := &object.Tree{}
+		for i := range 10 {
+			level.Entries = append(level.Entries, object.TreeEntry{Name: strconv.Itoa(i), Mode: filemode.Dir, Hash: tree})
+		}
+		tree = put(level)
+	}
+	r, err := openAt(openStore(filepath.Join(dir, ".git")), put(&object.Commit{TreeHash: tree}).String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if names, err := r.List(t.Context(), "."); err == nil || !strings.Contains(err.Error(), "more than 1000000 files and folders") {
+		t.Errorf("%d names, %v", len(names), err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if names, err := r.List(ctx, "."); !errors.Is(err, context.Canceled) {
+		t.Errorf("after the end of the run: %d names, %v", len(names), err)
 	}
 }

@@ -43,8 +43,8 @@ func (r *run) readAdvisories(in *inputs) (*lazyAdvisories, error) {
 				return download(ctx, client, pattern)
 			}
 		} else if folder, read := r.checkoutOf(pattern); folder != "" {
-			l.later[i] = func(context.Context, *fetch.Client) (advisory.Source, error) {
-				return r.fromCheckout(l, pattern, folder, read)
+			l.later[i] = func(ctx context.Context, _ *fetch.Client) (advisory.Source, error) {
+				return r.fromCheckout(ctx, l, pattern, folder, read)
 			}
 		} else if l.sources[i], err = r.fromFiles(pattern); err != nil {
 			return nil, err
@@ -111,7 +111,7 @@ func (r *run) checkoutOf(pattern string) (folder, read string) {
 // fromCheckout reads what the commit of a checkout holds, whatever became of its files.
 // In the vendor's repository, which has the folder osv, that folder alone is read, and
 // every record has to be signed. Another is the user's own and counts on their word.
-func (r *run) fromCheckout(l *lazyAdvisories, pattern, folder, read string) (advisory.Source, error) {
+func (r *run) fromCheckout(ctx context.Context, l *lazyAdvisories, pattern, folder, read string) (advisory.Source, error) {
 	repo, err := feed.Checkout(folder)
 	if err != nil {
 		return advisory.Source{}, err
@@ -120,7 +120,7 @@ func (r *run) fromCheckout(l *lazyAdvisories, pattern, folder, read string) (adv
 	if vendors {
 		read = folderOSV
 	}
-	s, err := fromCommit(repo, read)
+	s, err := fromCommit(ctx, repo, read)
 	if err != nil {
 		return s, fault.New(fault.Unavailable, "read the checkout "+folder, "clone it anew, without --filter", err)
 	}
@@ -140,7 +140,7 @@ func fromDocker(ctx context.Context, d *dockerRepository) (advisory.Source, erro
 	if err != nil {
 		return advisory.Source{}, err
 	}
-	s, err := fromCommit(repo, folderOSV)
+	s, err := fromCommit(ctx, repo, folderOSV)
 	if err != nil {
 		return s, fault.New(fault.Unavailable, "read the repository "+d.location, "", fmt.Errorf("%s at %s: %w", folderOSV, repo.Commit(), err))
 	}
@@ -152,10 +152,10 @@ func fromDocker(ctx context.Context, d *dockerRepository) (advisory.Source, erro
 const maxAdvisories = 1 << 30
 
 // fromCommit reads the advisories below a folder of a commit, with their signatures.
-func fromCommit(repo *feed.Repository, folder string) (advisory.Source, error) {
+func fromCommit(ctx context.Context, repo *feed.Repository, folder string) (advisory.Source, error) {
 	total := 0
 	s := advisory.Source{Commit: repo.Commit(), Made: repo.Made()}
-	names, err := repo.List(folder)
+	names, err := repo.List(ctx, folder)
 	if err != nil {
 		return s, err
 	}
