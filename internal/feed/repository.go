@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -30,7 +29,7 @@ type Repository struct {
 	mu    sync.Mutex
 	store *store
 	root  plumbing.Hash
-	trees map[plumbing.Hash]*object.Tree
+	trees map[plumbing.Hash]tree
 	close func() error // nil when there is nothing to remove
 }
 
@@ -70,7 +69,7 @@ func openAt(s *store, commit string) (*Repository, error) {
 	if err != nil {
 		return nil, fmt.Errorf("commit %s: %w", commit, err)
 	}
-	r := &Repository{commit: commit, made: c.Committer.When.UTC(), store: s, root: c.TreeHash, trees: map[plumbing.Hash]*object.Tree{}}
+	r := &Repository{commit: commit, made: c.Committer.When.UTC(), store: s, root: c.TreeHash, trees: map[plumbing.Hash]tree{}}
 	_, err = r.tree(r.root)
 	return r, err
 }
@@ -159,7 +158,7 @@ func (w *walk) below(ctx context.Context, at plumbing.Hash, folder string) error
 	if err := cmp.Or(ctx.Err(), err); err != nil {
 		return fmt.Errorf("%s: %w", folder, err)
 	}
-	for _, e := range t.Entries {
+	for _, e := range t.entries {
 		name := path.Join(folder, e.Name)
 		w.seen++
 		switch {
@@ -189,22 +188,33 @@ func (r *Repository) find(name string) (object.TreeEntry, error) {
 		if err != nil {
 			return at, fmt.Errorf("%s: %w", name, err)
 		}
-		i := slices.IndexFunc(t.Entries, func(e object.TreeEntry) bool { return e.Name == part })
-		if i < 0 {
+		i, ok := t.named[part]
+		if !ok {
 			return at, fs.ErrNotExist
 		}
-		at = t.Entries[i]
+		at = t.entries[i]
 	}
 	return at, nil
 }
 
-func (r *Repository) tree(h plumbing.Hash) (*object.Tree, error) {
+// tree is a folder of a commit. Several thousand files of one are asked for by name.
+type tree struct {
+	entries []object.TreeEntry
+	named   map[string]int // the place in entries
+}
+
+func (r *Repository) tree(h plumbing.Hash) (tree, error) {
 	if t, ok := r.trees[h]; ok {
 		return t, nil
 	}
-	t, err := object.GetTree(r.store, h)
-	if err == nil {
-		r.trees[h] = t
+	read, err := object.GetTree(r.store, h)
+	if err != nil {
+		return tree{}, err
 	}
-	return t, err
+	t := tree{entries: read.Entries, named: make(map[string]int, len(read.Entries))}
+	for i, e := range t.entries {
+		t.named[e.Name] = i
+	}
+	r.trees[h] = t
+	return t, nil
 }
