@@ -13,6 +13,7 @@ import (
 	"github.com/imagegate/imagegate/internal/fault"
 	"github.com/imagegate/imagegate/internal/report"
 	"github.com/imagegate/imagegate/internal/sbom"
+	"github.com/imagegate/imagegate/internal/testkit/grypedb"
 )
 
 // conformanceDir holds Docker's scenarios for scanners of the coming model (ID=dhi):
@@ -56,6 +57,9 @@ func TestDockersScenarios(t *testing.T) {
 		t.Skip("Docker's scenarios are not here")
 	}
 	w := newDocumentWorld(t)
+	// Nothing shows that a package is Docker's where only its name says so: the
+	// distribution's data is asked too, and must know the release.
+	w.withRecords(unrelatedTo("alpine 3.23"), unrelatedTo("debian 13"))
 	advisories, err := filepath.Glob(filepath.Join(conformanceDir, "*", "osv", "*.json"))
 	if err != nil || len(advisories) == 0 {
 		t.Fatalf("no advisories: %v", err)
@@ -113,6 +117,11 @@ func TestDockersScenarios(t *testing.T) {
 			}
 		}
 	}
+}
+
+// unrelatedTo is a record by which a database knows a release, and nothing else.
+func unrelatedTo(distro string) grypedb.Record {
+	return grypedb.Record{ID: "CVE-2020-0001", Distro: distro, Package: "unrelated", Constraint: "< 1", Severity: report.Low}
 }
 
 // newDocumentWorld is a world without a registry to ask.
