@@ -46,16 +46,8 @@ func (t *Target) Begin(files []report.File) (Result, error) {
 	verdict, others := split(files)
 	res.Files, err = write(root, append(verdict, others...)) // the verdict is the last in Publish
 	errs = append(errs, err)
-	if earlier.ours {
-		reports, _, err := documents(root, platforms)
-		for _, name := range reports {
-			if path.Base(name) == report.FileReport && !slices.Contains(res.Files, name) {
-				err = errors.Join(err, ignoreMissing(root.Remove(name)))
-			}
-		}
-		if err != nil {
-			errs = append(errs, fault.New(fault.Internal, "remove what an earlier run left", hintDir, err))
-		}
+	if err := removeVerdicts(root, earlier, res.Files); err != nil {
+		errs = append(errs, fault.New(fault.Internal, "remove what an earlier run left", hintDir, err))
 	}
 	return res, errors.Join(append(errs, root.Close())...)
 }

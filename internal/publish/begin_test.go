@@ -132,6 +132,57 @@ func TestBeginFollowsNoLink(t *testing.T) {
 	}
 }
 
+// The report of a platform is judged by what it says itself where the report above it is
+// gone, and a link in its place is no way out of the directory.
+func TestBeginLeavesNoVerdictOfAPlatform(t *testing.T) {
+	const other = `{"tool": {"name": "other"}, "verdict": {"result": "pass"}}`
+	draft := []report.File{{Path: report.FileReport, Data: []byte(begunReport)}}
+	for name, tt := range map[string]struct {
+		above string
+		gone  bool // what does not say that it is ours
+	}{"ours": {lookedReport, true}, "gone": {"", false}, "cut": {`{"tool": {"na`, false}, "of_another_tool": {other, false}} {
+		t.Run(name, func(t *testing.T) {
+			outside := lay(t, t.TempDir(), map[string]string{report.FileReport: lookedReport})
+			dir := lay(t, t.TempDir(), map[string]string{
+				"platforms/a/report.json": lookedReport, "platforms/b/report.json": other, "platforms/a/mine.txt": "mine",
+			})
+			if tt.above != "" {
+				lay(t, dir, map[string]string{report.FileReport: tt.above})
+			}
+			link := filepath.Join(dir, "platforms", "c")
+			if err := os.Symlink(outside, link); err != nil {
+				t.Skipf("no symbolic links here: %v", err)
+			}
+			target := publish.Target{Dir: dir}
+			if _, err := target.Begin(draft); err != nil {
+				t.Error(err)
+			}
+			for name, gone := range map[string]bool{"a/report.json": true, "b/report.json": tt.gone, "c": tt.gone, "a/mine.txt": false} {
+				if _, err := os.Lstat(filepath.Join(dir, "platforms", filepath.FromSlash(name))); os.IsNotExist(err) != gone {
+					t.Errorf("%s: %v, want it gone: %v", name, err, gone)
+				}
+			}
+			if read(t, filepath.Join(outside, report.FileReport)) != lookedReport {
+				t.Error("a link was followed")
+			}
+		})
+	}
+	t.Run("link", func(t *testing.T) {
+		outside := lay(t, t.TempDir(), map[string]string{"a/report.json": lookedReport})
+		dir := lay(t, t.TempDir(), map[string]string{report.FileReport: lookedReport})
+		if err := os.Symlink(outside, filepath.Join(dir, "platforms")); err != nil {
+			t.Skipf("no symbolic links here: %v", err)
+		}
+		target := publish.Target{Dir: dir}
+		if _, err := target.Begin(draft); err != nil {
+			t.Error(err)
+		}
+		if _, err := os.Lstat(filepath.Join(dir, "platforms")); !os.IsNotExist(err) || read(t, filepath.Join(outside, "a", report.FileReport)) != lookedReport {
+			t.Errorf("the link: %v", err)
+		}
+	})
+}
+
 // A bundle that is to be whole brings no verdict beside what could not be written.
 func TestWhole(t *testing.T) {
 	dir := lay(t, t.TempDir(), map[string]string{"file": "", report.FileReport: begunReport})

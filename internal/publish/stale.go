@@ -3,6 +3,7 @@ package publish
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"io"
 	"io/fs"
 	"os"
@@ -35,6 +36,8 @@ type earlier struct {
 	// ours: a report of this program. looked: of a run that came as far as an image or
 	// files, so that there is something in it to keep.
 	ours, looked bool
+	// own is what this program calls itself in its reports.
+	own string
 }
 
 // earlierReport says what root held. It must be asked before a report is written.
@@ -44,7 +47,7 @@ func earlierReport(root *os.Root, files []report.File) earlier {
 		return earlier{}
 	}
 	own, there := headOf(bytes.NewReader(files[now].Data)), headIn(root, report.FileReport)
-	return earlier{ours: own.tool != "" && there.tool == own.tool, looked: there.looked}
+	return earlier{ours: own.tool != "" && there.tool == own.tool, looked: there.looked, own: own.tool}
 }
 
 // maxHead is how much of a report is read to find out who wrote it, in bytes.
@@ -99,6 +102,35 @@ func headOf(r io.Reader) head {
 		}
 	}
 	return h
+}
+
+// removeVerdicts removes the reports of single platforms that an earlier run left. Beside a
+// report of ours they all are; elsewhere each is judged by what it says itself. A link
+// leads to somebody else's: beside a report of ours it is removed, and none is followed.
+func removeVerdicts(root *os.Root, was earlier, written []string) error {
+	isLink := func(m fs.FileMode) bool { return m&fs.ModeSymlink != 0 }
+	info, err := root.Lstat(platforms)
+	switch {
+	case err != nil:
+		return ignoreMissing(err)
+	case isLink(info.Mode()) && was.ours:
+		return ignoreMissing(root.Remove(platforms))
+	case !info.IsDir():
+		return nil
+	}
+	var errs []error
+	_ = fs.WalkDir(root.FS(), platforms, func(name string, d fs.DirEntry, err error) error {
+		link := err == nil && isLink(d.Type()) && path.Dir(name) == platforms // in the place of a platform's folder
+		switch {
+		case err != nil:
+			errs = append(errs, err) // and goes on beside what cannot be read
+		case !link && (path.Base(name) != report.FileReport || d.IsDir()) || slices.Contains(written, name):
+		case was.ours || was.own != "" && headIn(root, name).tool == was.own:
+			errs = append(errs, ignoreMissing(root.Remove(name)))
+		}
+		return nil
+	})
+	return errors.Join(errs...)
 }
 
 // removeStale removes what an earlier run left and this one did not write: the standard
