@@ -48,12 +48,13 @@ func (h *heard) reject(o report.Observation, d report.VEXDocument) {
 // attestations into VEX documents, each with the trust it has. This is the only door
 // between attestations and VEX. Unverified ones suppress only under vex-policy any;
 // else they are read, within bounds, to object and to tell what they would have covered.
+// A verified bill in CycloneDX that judges vulnerabilities is a VEX document besides.
 // The base's own are for packages of the base only, which vex sees by the digest that they
 // speak of.
 func (p *platform) documents(ctx context.Context) *heard {
 	in := &heard{}
 	for _, v := range slices.Concat(p.verified, p.ground.verified) {
-		if v.Family() == "vex" {
+		if v.Family() == attest.FamilyVEX || v.Family() == attest.FamilySBOM && vex.InBill(v.PredicateType(), v.Predicate()) {
 			d, err := vex.FromAttestation(v)
 			in.add("attestation "+v.Digest(), v.Digest(), v.Signer(), report.TrustVerified, d, err)
 		}
