@@ -100,6 +100,12 @@ func TestFeed(t *testing.T) {
 					}
 					w.verifyKept(data)
 				}
+				leftOut := slices.ContainsFunc(r.Observations, func(o report.Observation) bool {
+					return o.Stage == report.StageVEX && o.Kind == report.LeftOut && o.Count == 1 && strings.HasPrefix(o.Message, "1 row of the feed")
+				})
+				if leftOut == tt.unsign { // a feed that is not used is not read
+					t.Errorf("%s: that the row of ncurses was left out is said: %t", location, leftOut)
+				}
 				if all, _ := json.Marshal(r.Observations); !strings.Contains(string(all), tt.says) {
 					t.Errorf("%s: nothing says %q: %s", location, tt.says, all)
 				}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"io/fs"
 	"net"
 	"net/http"
@@ -128,7 +129,7 @@ func TestRemote(t *testing.T) {
 			if f.Commit() != commit || f.Name() != tt.want {
 				t.Errorf("commit %q, name %q, want %q", f.Commit(), f.Name(), tt.want)
 			}
-			docs := f.Documents([]string{"python"}, map[string]bool{"pkg:deb/debian/libstdc++6": true, "pkg:deb/debian/glibc": true, "pkg:deb/debian/zlib": true, "pkg:deb/debian/curl": true})
+			docs, _ := f.Documents([]string{"python"}, map[string]bool{"pkg:deb/debian/libstdc++6": true, "pkg:deb/debian/glibc": true, "pkg:deb/debian/zlib": true, "pkg:deb/debian/curl": true})
 			type row struct{ Path, Image, Data, Signature, Err string }
 			var got []row
 			for range 2 { // the second time nothing is asked for
@@ -193,7 +194,8 @@ func TestCheckout(t *testing.T) {
 			if err := f.Pin(t.Context()); err != nil || f.Commit() != tt.commit || f.Name() != tt.full {
 				t.Errorf("commit %q, name %q, %v", f.Commit(), f.Name(), err)
 			}
-			files := f.Files(t.Context(), f.Documents([]string{"python", "node", "../.."}, nil))
+			docs, _ := f.Documents([]string{"python", "node", "../.."}, nil)
+			files := f.Files(t.Context(), docs)
 			if len(files) != 1 || string(files[0].Data) != "of the image" || string(files[0].Signature) != "its signature" || files[0].Err != nil {
 				t.Errorf("files are %+v", files)
 			}
@@ -259,7 +261,8 @@ func TestFilesAreBounded(t *testing.T) {
 		t.Fatal(err)
 	}
 	var failed int
-	for _, file := range f.Files(t.Context(), f.Documents([]string{"a", "b", "c"}, nil)) {
+	docs, _ := f.Documents([]string{"a", "b", "c"}, nil)
+	for _, file := range f.Files(t.Context(), docs) {
 		if errors.Is(file.Err, ErrTooMuch) && file.Data == nil {
 			failed++
 		} else if file.Err != nil {
@@ -268,6 +271,35 @@ func TestFilesAreBounded(t *testing.T) {
 	}
 	if failed != 1 {
 		t.Errorf("%d files were past the bound, want 1", failed)
+	}
+}
+
+// TestDocumentsCountWhatTheyLeaveOut: no row about a package is dropped silently, and one
+// that is there twice counts once.
+func TestDocumentsCountWhatTheyLeaveOut(t *testing.T) {
+	const wanted = "pkg:deb/debian/tar"
+	many := make([]entry, 0, 2*maxDocuments)
+	for i := range maxDocuments + 7 {
+		e := entry{wanted, fmt.Sprintf("pkg/%d.json", i)}
+		many = append(many, e, e)
+	}
+	for _, tt := range []struct {
+		name       string
+		index      []entry
+		docs, left int
+	}{
+		{"one", []entry{{wanted, "pkg/a.json"}, {"pkg:deb/debian/curl", "../b.json"}}, 1, 0},
+		{"older_layout", []entry{{wanted, "deb/a.json"}}, 2, 0},
+		{"twice", []entry{{wanted, "deb/a.json"}, {wanted, "deb/a.json"}, {wanted, "pkg/deb/a.json"}}, 2, 0},
+		{"out_of_the_repository", []entry{{wanted, "../a.json"}, {wanted, "/b.json"}, {wanted, ""}, {wanted, "pkg/c.json"}}, 1, 3},
+		{"too_many", many, maxDocuments, 7},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			docs, left := (&Feed{index: tt.index}).Documents(nil, map[string]bool{wanted: true})
+			if len(docs) != tt.docs || left != tt.left {
+				t.Errorf("%d documents and %d left out, want %d and %d", len(docs), left, tt.docs, tt.left)
+			}
+		})
 	}
 }
 
@@ -306,7 +338,8 @@ func FuzzDocuments(f *testing.F) {
 		for _, e := range entries {
 			wanted[e.ID] = true
 		}
-		for _, d := range (&Feed{index: entries}).Documents([]string{image}, wanted) {
+		docs, _ := (&Feed{index: entries}).Documents([]string{image}, wanted)
+		for _, d := range docs {
 			if !fs.ValidPath(d.Path) || slices.Contains(strings.Split(d.Path, "/"), "..") {
 				t.Errorf("path %q", d.Path)
 			}

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/url"
 	"path"
-	"slices"
 	"strings"
 )
 
@@ -15,7 +14,7 @@ type entry struct{ ID, Location string }
 const (
 	// maxEntries bounds the index; the largest published ones have some 100,000 rows.
 	maxEntries = 1_000_000
-	// maxDocuments bounds the documents that one image can ask for.
+	// maxDocuments bounds the rows that one image can ask for.
 	maxDocuments = 5000
 )
 
@@ -45,13 +44,25 @@ type Document struct {
 
 // Documents lists where the feed may have something about the images of these names and
 // about these packages, written as package URLs without version and qualifiers. Whether
-// the documents are there is seen when they are read.
-func (f *Feed) Documents(images []string, packages map[string]bool) []Document {
-	var out []Document
-	add := func(d Document) {
-		known := slices.ContainsFunc(out, func(o Document) bool { return o.Path == d.Path })
-		if len(out) < maxDocuments && !known && local(d.Path) {
-			out = append(out, d)
+// the documents are there is seen when they are read. It counts the names and rows that
+// it left out: those past the bound, and those that lead out of the repository.
+func (f *Feed) Documents(images []string, packages map[string]bool) (docs []Document, left int) {
+	known := map[string]bool{}
+	add := func(d Document, older ...string) {
+		if known[d.Path] {
+			return
+		}
+		known[d.Path] = true
+		if len(docs) >= maxDocuments || !local(d.Path) {
+			left++
+			return
+		}
+		docs = append(docs, d)
+		for _, name := range older {
+			if !known[name] {
+				known[name] = true
+				docs = append(docs, Document{Path: name, Listed: d.Listed})
+			}
 		}
 	}
 	for _, name := range images {
@@ -63,10 +74,11 @@ func (f *Feed) Documents(images []string, packages map[string]bool) []Document {
 		}
 		// The specification has locations relative to the index, an older layout relative
 		// to the folder pkg.
-		add(Document{Path: e.Location, Listed: e.Location})
-		if !strings.HasPrefix(e.Location, "pkg/") {
-			add(Document{Path: "pkg/" + e.Location, Listed: e.Location})
+		if strings.HasPrefix(e.Location, "pkg/") {
+			add(Document{Path: e.Location, Listed: e.Location})
+		} else {
+			add(Document{Path: e.Location, Listed: e.Location}, "pkg/"+e.Location)
 		}
 	}
-	return out
+	return docs, left
 }

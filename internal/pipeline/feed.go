@@ -129,7 +129,12 @@ func (p *platform) feedDocuments(ctx context.Context, into *heard) {
 			into.see(saw(report.StageVEX, report.Information, fmt.Sprintf("the feed %s was not used: it speaks of images of %s, and neither the image nor its base is shown to be one", f.Name(), strings.TrimSuffix(dhiRegistry, "/"))))
 			continue
 		}
-		files := f.Files(ctx, f.Documents(images, p.findingNames()))
+		docs, left := f.Documents(images, p.findingNames())
+		if left > 0 {
+			into.see(report.Observation{Stage: report.StageVEX, Kind: report.LeftOut, Count: left,
+				Message: fmt.Sprintf("%s of the feed %s about packages with findings not read: there are too many, or they lead out of it", count(left, "row"), f.Name())})
+		}
+		files := f.Files(ctx, docs)
 		for _, file := range files {
 			p.feedDocument(ctx, f.Name(), file, repos, into)
 		}
