@@ -44,11 +44,11 @@ func attestListCommand(a *app) *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			_, err := a.attestations(cmd, args, gateOptions{
 				show: func(r *report.Report) error { return render.AttestationList(a.Stdout, r) },
-				exit: func(r *report.Report, err error) fault.Code {
+				exit: func(r *report.Report, err error) (fault.Code, string) {
 					if err == nil && blind(r) {
-						return fault.Unavailable
+						return fault.Unavailable, ""
 					}
-					return fault.CodeOf(err)
+					return fault.CodeOf(err), ""
 				},
 			})
 			return err
@@ -97,10 +97,10 @@ func provenanceCommand(a *app) *cobra.Command {
 // attestExit is stricter than the verdict: nothing verified is a failure here, for any
 // platform, and so is an invalid attestation that no verified one of its family stands
 // beside. Beside one it is shown and fails only what is required, because whoever may push
-// to the repository can attach garbage.
-func attestExit(r *report.Report, err error) fault.Code {
+// to the repository can attach garbage. It says why where the verdict does not.
+func attestExit(r *report.Report, err error) (code fault.Code, why string) {
 	if code := fault.CodeOf(err); code != fault.OK {
-		return code
+		return code, ""
 	}
 	platforms := map[string]bool{}
 	if len(r.Platforms) < 2 {
@@ -128,14 +128,18 @@ func attestExit(r *report.Report, err error) fault.Code {
 		none = none || !some
 	}
 	switch {
-	case r.Verdict.Result == report.Fail || alone:
-		return fault.Policy
-	case r.Verdict.Result == report.Error || none && (blind(r) || unread(r)):
-		return fault.Unavailable
+	case r.Verdict.Result == report.Fail:
+		return fault.Policy, ""
+	case alone:
+		return fault.Policy, "an attestation is invalid, and no verified one of its family stands beside it"
+	case r.Verdict.Result == report.Error:
+		return fault.Unavailable, ""
+	case none && (blind(r) || unread(r)):
+		return fault.Unavailable, "no attestation of each platform verified, and not all could be looked at"
 	case none:
-		return fault.Policy
+		return fault.Policy, "attest verify wants one verified attestation of each platform at least"
 	}
-	return fault.OK
+	return fault.OK, ""
 }
 
 // unread says that an attestation was listed and could not be read.

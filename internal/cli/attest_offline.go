@@ -112,7 +112,7 @@ func (a *app) reverify(cmd *cobra.Command, cfg *config.Config, dir string) error
 		}
 		c := fault.OK // of a base nothing is required
 		if !one.Base {
-			c = attestExit(r, nil)
+			c, _ = attestExit(r, nil)
 		}
 		if slices.ContainsFunc(r.Attestations, func(at report.Attestation) bool { return at.State == report.Invalid }) {
 			c = fault.Policy // the kept evidence was changed, or was never good

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -13,6 +14,7 @@ import (
 	"github.com/imagegate/imagegate/internal/fault"
 	"github.com/imagegate/imagegate/internal/pipeline"
 	"github.com/imagegate/imagegate/internal/publish"
+	"github.com/imagegate/imagegate/internal/report"
 )
 
 // draft is the report of a run that goes on. From its first moment the places that the
@@ -130,6 +132,8 @@ func argument(args []string, name string) (string, bool) {
 type ending struct {
 	result *pipeline.Result
 	code   fault.Code
+	// why explains the code where the verdict does not.
+	why string
 	// publish brings the result to where the draft is.
 	publish bool
 	// show prints it. written says that there is a report to point to.
@@ -137,12 +141,16 @@ type ending struct {
 }
 
 // end publishes and shows a result and sets the exit code. No verdict that lets an image
-// pass stands beside another exit code: it is taken back when the run ended with a fault,
-// or when it could not be written or shown. The error is what went wrong here.
+// pass stands beside another exit code: it is taken back when the run ended with a fault
+// or failed a rule of the command, or when it could not be written or shown. The error is what went wrong here.
 func (a *app) end(e ending) error {
 	a.code = e.code
-	if e.code != fault.OK && e.code != fault.Policy {
-		e.result.Withdraw(fmt.Sprintf("the run ended with exit code %d: %s", e.code, e.code.Describe()))
+	if e.code != fault.OK {
+		as := report.Error
+		if e.code == fault.Policy {
+			as = report.Fail
+		}
+		e.result.Withdraw(as, fmt.Sprintf("the run ended with exit code %d: %s", e.code, cmp.Or(e.why, e.code.Describe())))
 	}
 	written := false
 	var errs []error
@@ -155,7 +163,7 @@ func (a *app) end(e ending) error {
 		if a.code == fault.OK {
 			a.code = fault.CodeOf(err)
 		}
-		if e.result.Withdraw(doing+": "+err.Error()) || a.code != before {
+		if e.result.Withdraw(report.Error, doing+": "+err.Error()) || a.code != before {
 			if e.publish { // as far as it goes: what went wrong is known
 				written, _ = a.publish(e.result, a.code)
 			}

@@ -20,7 +20,8 @@ func sbomCommand(a *app) *cobra.Command {
 		Aliases: []string{"extract-sbom"},
 		Short:   "List the packages of an image",
 		Long: "Sbom pulls REF and prints its software bill of materials in the first format of sbom-formats. With\n" +
-			"--report-dir every format is written there, and the list is printed.\n\n" + exitCodes(),
+			"--report-dir every format is written there, the list is printed, and the exit code is that of the\n" +
+			"report's verdict: an image in which no package was found is an error, unless allow-empty-sbom.\n\n" + exitCodes(),
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			cfg, err := a.loadImage(cmd, args)
@@ -37,6 +38,7 @@ func sbomCommand(a *app) *cobra.Command {
 		},
 	}
 	bindWithout(cmd, []string{"sbom-source"}, "Image", "Access", "Reports", "Terminal")
+	bindNamed(cmd, "allow-empty-sbom")
 	return cmd
 }
 
@@ -56,7 +58,7 @@ func (a *app) sbom(cmd *cobra.Command, cfg *config.Config, toDir bool) error {
 		}
 	}
 	if toDir {
-		return a.end(ending{result: result, publish: true, show: func(bool) error {
+		return a.end(ending{result: result, code: exitCode(cfg, result.Report, nil), publish: true, show: func(bool) error {
 			var errs []error
 			for _, d := range result.Report.SBOM.Documents {
 				_, err := fmt.Fprintf(a.Stdout, "%s\t%s\n", d.Format, joinPath(cfg.ReportDir, d.Path))

@@ -48,8 +48,8 @@ type gateOptions struct {
 	// show replaces the terminal form of the report; showResult has all of the result.
 	show       func(*report.Report) error
 	showResult func(*pipeline.Result) error
-	// exit replaces the exit code of the verdict.
-	exit func(*report.Report, error) fault.Code
+	// exit replaces the exit code of the verdict, and says why it is another.
+	exit func(*report.Report, error) (fault.Code, string)
 }
 
 // gate runs the pipeline, shows and publishes what it found, and sets the exit code.
@@ -62,12 +62,12 @@ func (a *app) gate(ctx context.Context, cfg *config.Config, want pipeline.Want, 
 	if result == nil {
 		return runErr
 	}
-	exit := opt.exit
-	if exit == nil {
-		exit = func(r *report.Report, err error) fault.Code { return exitCode(cfg, r, err) }
+	code, why := exitCode(cfg, result.Report, runErr), ""
+	if opt.exit != nil {
+		code, why = opt.exit(result.Report, runErr)
 	}
 	endErr := a.end(ending{
-		result: result, code: exit(result.Report, runErr), publish: opt.publish,
+		result: result, code: code, why: why, publish: opt.publish,
 		show: func(written bool) error {
 			switch {
 			case opt.showResult != nil:

@@ -35,16 +35,16 @@ func vexCommand(a *app) *cobra.Command {
 					return errors.Join(render.VEXDecisions(a.Stdout, r.Report, explain),
 						render.VEXExplained(a.Stdout, r.Report, explained(r.Explained)))
 				},
-				exit: func(r *report.Report, err error) fault.Code {
+				exit: func(r *report.Report, err error) (fault.Code, string) {
 					if code := fault.CodeOf(err); code != fault.OK {
-						return code
+						return code, ""
 					}
 					for _, s := range r.Stages {
 						if s.State == report.Failed {
-							return fault.Unavailable
+							return fault.Unavailable, s.Name + " failed: " + s.Reason
 						}
 					}
-					return fault.OK
+					return fault.OK, ""
 				},
 			})
 		},

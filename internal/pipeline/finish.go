@@ -78,25 +78,27 @@ func (p *platform) finish() *platform {
 	return p
 }
 
-// Withdraw takes back a verdict that lets the image pass, because of what went wrong after
-// it was taken. It says whether there was one.
-func (r *Result) Withdraw(why string) bool {
+// Withdraw takes back a verdict that lets the image pass, because of what went wrong, or
+// was found wanting, after it was taken: it is as then. It says whether there was one.
+func (r *Result) Withdraw(as report.Result, why string) bool {
 	if !r.Report.Verdict.Result.Passes() {
 		return false
 	}
 	for _, rep := range append([]*report.Report{r.Report}, r.Platforms...) {
-		notFinished(rep, why)
+		withdraw(rep, as, why)
 	}
 	return true
 }
 
 // notFinished adds the rule that no policy switches off: only a run that came to its end
 // decides.
-func notFinished(rep *report.Report, why string) {
-	rep.Verdict = policy.Add(rep.Verdict, report.Rule{Name: report.RuleRun, Result: report.Error, Message: strings.ReplaceAll(why, "\n", "; ")})
+func notFinished(rep *report.Report, why string) { withdraw(rep, report.Error, why) }
+
+func withdraw(rep *report.Report, as report.Result, why string) {
+	rep.Verdict = policy.Add(rep.Verdict, report.Rule{Name: report.RuleRun, Result: as, Message: strings.ReplaceAll(why, "\n", "; ")})
 	for i := range rep.Platforms {
 		if p := &rep.Platforms[i]; p.Result.Passes() {
-			p.Result = report.Error
+			p.Result = as
 		}
 	}
 }
