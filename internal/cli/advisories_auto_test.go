@@ -303,6 +303,7 @@ func TestVEXFeedAutoNoticesWhatARegistryHides(t *testing.T) {
 		want report.Result
 	}{
 		{"taken_back", built.Add(time.Hour), fault.Policy, report.Fail},
+		{"of_the_future", built.AddDate(10, 0, 0), fault.Policy, report.Fail}, // such a date is none, and the statement the newest
 		{"older", built.Add(-time.Hour), fault.OK, report.Pass},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

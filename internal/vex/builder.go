@@ -31,6 +31,9 @@ type draftProduct struct {
 	only                   []*versions
 }
 
+// unnamed stands for a component that nothing names, which no package is.
+const unnamed = "(a component without a name)"
+
 // builder puts drafts into a document. It keeps one copy of each text: in real feeds
 // the same products and notes come back thousands of times.
 type builder struct {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	govex "github.com/openvex/go-vex/pkg/vex"
@@ -203,7 +204,7 @@ func (v *cdxVulnerability) read(b *builder, in *doubt, refs map[string]cdxProduc
 	for _, affect := range v.Affects {
 		p := resolveRef(affect.Ref, refs)
 		if len(affect.Versions) == 0 {
-			base.products = append(base.products, scoped(p.draftProduct, whole))
+			base.products = append(base.products, scoped(p.draftProduct, whole, kindOf(base.status) >= fixed))
 		}
 		for _, ver := range affect.Versions {
 			s := &base
@@ -215,7 +216,8 @@ func (v *cdxVulnerability) read(b *builder, in *doubt, refs map[string]cdxProduc
 					byStatus[worse] = s
 				}
 			}
-			s.products = append(s.products, scoped(p.narrow(ver.Version, ver.Range, kindOf(s.status) >= fixed), whole))
+			clears := kindOf(s.status) >= fixed
+			s.products = append(s.products, scoped(p.narrow(ver.Version, ver.Range, clears), whole, clears))
 		}
 	}
 	if len(v.Affects) == 0 && whole != nil {
@@ -287,7 +289,7 @@ func (p *cdxProduct) narrow(version, within string, clears bool) draftProduct {
 	case within != "" && version == "":
 		set := parseVers(within)
 		switch {
-		case set.broad && own && set.typ == u.typ:
+		case set.broad && own && set.typ == u.typ && clears: // of the version that the component has
 		case clears:
 			out.only = []*versions{set}
 		case own:
@@ -318,14 +320,21 @@ func atVersion(u purl, version string) draftProduct {
 	return draftProduct{called: []string{u.String()}}
 }
 
-// scoped puts a component under the product that the document is about.
-func scoped(p draftProduct, whole *draftProduct) draftProduct {
-	if whole == nil || len(whole.called)+len(whole.hashes) == 0 || same(whole.called, p.called) {
+// scoped puts a component under the product that the document is about. One that nothing
+// names clears nothing there: it is a part of the product, and not the whole.
+func scoped(p draftProduct, whole *draftProduct, clears bool) draftProduct {
+	if whole == nil || len(whole.called)+len(whole.hashes) == 0 || same(whole, &p) {
 		return p
+	}
+	if len(p.called) == 0 && clears {
+		p.called = []string{unnamed}
 	}
 	return draftProduct{called: whole.called, hashes: whole.hashes, within: p.called, only: p.only}
 }
 
-func same(a, b []string) bool {
-	return len(a) > 0 && len(b) > 0 && a[0] == b[0]
+func same(a, b *draftProduct) bool {
+	if len(a.called)+len(b.called) == 0 {
+		return len(a.hashes) > 0 && slices.Equal(a.hashes, b.hashes)
+	}
+	return len(a.called) > 0 && len(b.called) > 0 && a.called[0] == b.called[0]
 }

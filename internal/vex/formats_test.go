@@ -79,13 +79,15 @@ func cyclonedx(component, analysis, affects string) []byte {
 	return fmt.Appendf(nil, `{"bomFormat":"CycloneDX","specVersion":"1.6","serialNumber":"urn:uuid:1","version":3,
 	"metadata":{"timestamp":"2025-09-30T00:00:00Z","supplier":{"name":"Vendor"}%s},
 	"components":[{"bom-ref":"c1","name":"glibc","version":"2.41-12","purl":"pkg:deb/debian/glibc@2.41-12",
-	  "components":[{"bom-ref":"c2","name":"glibc","purl":"pkg:deb/debian/glibc"}]}],
+	  "components":[{"bom-ref":"c2","name":"glibc","purl":"pkg:deb/debian/glibc"}]},
+	  {"bom-ref":"c3","version":"2.41-12"},{"bom-ref":"c4","cpe":"cpe:2.3:a:x:y:1:*:*:*:*:*:*:*","hashes":[{"alg":"SHA-256","content":"00"}]}],
 	"vulnerabilities":[{"id":"CVE-2025-0001","references":[{"id":"GHSA-aaaa-bbbb-cccc"}],"analysis":%s,"affects":[%s]},
 	  {"id":"CVE-2025-0009","affects":[{"ref":"c1"}]}]}`, component, analysis, affects)
 }
 
 func TestCycloneDX(t *testing.T) {
 	const absent = `{"state":"not_affected","justification":"code_not_present"}`
+	const thisImage = `,"component":{"bom-ref":"i","name":"python","purl":"pkg:oci/python@` + ownDigest + `"}`
 	for _, tt := range []struct {
 		name, component, analysis, affects string
 		want                               report.DecisionStatus
@@ -125,6 +127,16 @@ func TestCycloneDX(t *testing.T) {
 		{"range_that_is_none", "", absent, `{"ref":"c1","versions":[{"range":">1","status":"unaffected"}]}`, report.Open, "no vers range"},
 		{"range_of_all", "", absent, `{"ref":"c2","versions":[{"range":"vers:deb/*","status":"unaffected"}]}`, report.Open, "no version"},
 		{"range_affected", "", absent, `{"ref":"c1"},{"ref":"c2","versions":[{"range":"vers:deb/<3"}]}`, report.Open, "affected"},
+		{"all_affected_says_a_component_of_another_version", "", absent, `{"ref":"c1"},{"ref":"pkg:deb/debian/glibc@1.0","versions":[{"range":"vers:deb/*","status":"affected"}]}`, report.Open, "affected"},
+		{"all_cleared_says_a_component_of_another_version", "", absent, `{"ref":"pkg:deb/debian/glibc@1.0","versions":[{"range":"vers:deb/*","status":"unaffected"}]}`, report.Open, "installed 2.41-12"},
+		{"unnamed", thisImage, absent, `{"ref":"c3"}`, report.Open, "its component has no package URL"},
+		{"unnamed_in_all_versions", thisImage, absent, `{"ref":"c3","versions":[{"range":"vers:deb/*","status":"unaffected"}]}`, report.Open, ""},
+		{"unnamed_with_a_cpe_and_a_hash", thisImage, absent, `{"ref":"c4"}`, report.Open, ""},
+		{"unnamed_in_no_image", "", absent, `{"ref":"c3"}`, report.Open, ""},
+		{"empty_reference", thisImage, absent, `{"ref":""}`, report.Open, ""},
+		{"empty_reference_in_no_image", "", absent, `{"ref":""}`, report.Open, ""},
+		{"unnamed_affected", thisImage, `{"state":"exploitable"}`, `{"ref":"c3"}`, report.Open, "affected"},
+		{"the_image_itself", thisImage, absent, `{"ref":"i"}`, report.Suppressed, "not_affected"},
 		{"range_affected_elsewhere", "", absent, `{"ref":"c1"},{"ref":"c2","versions":[{"range":"vers:deb/<2"}]}`, report.Suppressed, "not_affected"},
 		{"range_affected_that_is_not_understood", "", absent, `{"ref":"c1"},{"ref":"c2","versions":[{"range":"vers:rust/<2","status":"affected"}]}`, report.Open, "affected"},
 		{"range_unknown_that_is_not_understood", "", absent, `{"ref":"c1"},{"ref":"c1","versions":[{"range":"<9","status":"unknown"}]}`, report.Open, "under_investigation"},

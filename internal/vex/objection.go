@@ -11,17 +11,22 @@ import (
 // to know. One without a date cannot be shown to be newer, and does not object.
 
 // recalls reports whether c, of the vendor's feed, takes back a clearance that is attached
-// to the image or to its base: it does not clear, and is newer. It decides then, though what
-// is attached has more authority: a registry can go on showing a statement that the vendor
-// has taken back, and cannot hold back the feed.
+// to the image or to its base: it does not clear, and is newer, in the order of time that
+// decides among equals (one without a date is). It decides then, though what is attached has
+// more authority: a registry can go on showing a statement that the vendor has taken back,
+// and cannot hold back the feed.
 func (c *candidate) recalls(top *candidate) bool {
-	return c != nil && c.auth == feed && !c.s.suppresses() && top.s.suppresses() && top.auth > feed && c.newer(top)
+	return c != nil && c.auth == feed && !c.s.suppresses() && top.s.suppresses() && top.auth > feed && compareTimes(c, top) > 0
 }
 
 // recalled tells of it.
 func (r *run) recalled(f *finding, top, o *candidate) {
-	r.observe(report.Information, fmt.Sprintf("%s: %s says %s, and the vendor's feed has a newer statement, %s in %s; it is not suppressed",
-		f.where(), top.d.source, clip(top.status()), clip(o.status()), o.d.source))
+	has := "a newer statement"
+	if o.at.IsZero() {
+		has = "a statement without a date, which counts as newer"
+	}
+	r.observe(report.Information, fmt.Sprintf("%s: %s says %s, and the vendor's feed has %s, %s in %s; it is not suppressed",
+		f.where(), top.d.source, clip(top.status()), has, clip(o.status()), o.d.source))
 }
 
 // objects reports whether a line is a stranger's that speaks against clearing a finding.

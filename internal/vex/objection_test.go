@@ -14,6 +14,11 @@ func TestRecall(t *testing.T) {
 	feedOf := func(statements ...stmtJSON) Document {
 		return must(t)(FromFeed(signedFile{name: "feed", data: openVEX(t, statements...)}, []string{"dhi.io/python"}))
 	}
+	now := time.Date(2026, 6, 1, 0, 0, 0, 0, time.UTC)
+	undatedFeed := func(when string) Document {
+		data := strings.Replace(string(openVEX(t, stmt(vuln, "affected", when, glibc))), `"timestamp":"2025-01-01T00:00:00Z",`, "", 1)
+		return must(t)(FromFeed(signedFile{name: "feed", data: []byte(data)}, []string{"dhi.io/python"}))
+	}
 	for _, tt := range []struct {
 		name     string
 		own, fed Document
@@ -23,17 +28,19 @@ func TestRecall(t *testing.T) {
 		{"newer_investigation", own(t, stmt(vuln, clears, t1, glibc)), feedOf(stmt(vuln, keeps, t2, glibc)), report.Open},
 		{"newer_beside_an_older_one_of_the_image", own(t, stmt(vuln, keeps, t1, glibc), stmt(vuln, clears, t2, glibc)), feedOf(stmt(vuln, "affected", t3, glibc)), report.Open},
 		{"newest_of_the_feed_clears", own(t, stmt(vuln, clears, t1, glibc)), feedOf(stmt(vuln, "affected", t2, glibc), stmt(vuln, clears, t3, glibc)), report.Suppressed},
+		{"without_a_date", own(t, stmt(vuln, clears, t2, glibc)), undatedFeed(""), report.Open},
+		{"of_the_future", own(t, stmt(vuln, clears, t2, glibc)), undatedFeed("2126-01-01T00:00:00Z"), report.Open},
 		{"older", own(t, stmt(vuln, clears, t2, glibc)), feedOf(stmt(vuln, "affected", t1, glibc)), report.Suppressed},
 		{"of_the_same_time", own(t, stmt(vuln, clears, t1, glibc)), feedOf(stmt(vuln, "affected", t1, glibc)), report.Suppressed},
 		{"of_another_version", own(t, stmt(vuln, clears, t1, glibc)), feedOf(stmt(vuln, "affected", t2, older)), report.Suppressed},
 		{"clears_nothing", own(t, stmt(vuln, keeps, t1, glibc)), feedOf(stmt(vuln, clears, t2, glibc)), report.Open},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			d := decide(t, libc(), testImage(), Options{}, tt.own, tt.fed)
+			d := decide(t, libc(), testImage(), Options{Now: now}, tt.own, tt.fed)
 			if d.Status != tt.want {
 				t.Errorf("decision = %s, %q; want %s", d.Status, d.Reason, tt.want)
 			}
-			list, _, err := Explain(libc(), []Document{tt.own, tt.fed}, testImage(), Options{})
+			list, _, err := Explain(libc(), []Document{tt.own, tt.fed}, testImage(), Options{Now: now})
 			if err != nil || len(list) == 0 || !list[0].Decides || list[0].Statement.Status != d.Statement.Status || list[0].Statement.Document != d.Statement.Document {
 				t.Errorf("explained %+v, %v; decided by %+v", list, err, d.Statement)
 			}

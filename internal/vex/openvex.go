@@ -223,7 +223,7 @@ func (b *builder) addOpenVEX(w *wireStatement, in *doubt) error {
 		for j := range w.Products[i].Subcomponents {
 			within := component(&w.Products[i].Subcomponents[j].Component)
 			if len(within.called) == 0 {
-				within.called = []string{"(a component without a name)"}
+				within.called = []string{unnamed}
 			}
 			p.within = append(p.within, within.called...)
 		}

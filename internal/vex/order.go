@@ -7,13 +7,16 @@ import "cmp"
 func prevails(a, b *candidate) bool {
 	return cmp.Or(
 		cmp.Compare(a.auth, b.auth),
-		cmp.Compare(a.when(), b.when()),
-		a.at.Compare(b.at),
+		compareTimes(a, b),
 		-cmp.Compare(a.s.kind, b.s.kind),
 		compareTrue(!a.broad, !b.broad),
 		compareTrue(a.name != nil && !a.name.source, b.name != nil && !b.name.source),
 		-compareEntries(a, b),
 	) > 0
+}
+
+func compareTimes(a, b *candidate) int {
+	return cmp.Or(cmp.Compare(a.when(), b.when()), a.at.Compare(b.at))
 }
 
 // when ranks the kinds of time: a statement without one is taken for the oldest when

@@ -1,6 +1,7 @@
 package vuln
 
 import (
+	"cmp"
 	"regexp"
 	"slices"
 	"strings"
@@ -99,22 +100,27 @@ func sameName(t syftpkg.Type, a, b string) bool {
 var pythonRuns = regexp.MustCompile(`[-_.]+`)
 
 // sameVersion compares the version in a package URL with the one beside it. Some writers
-// keep the epoch out of one of them, or the v of a tag.
+// keep the epoch out of one of them, or the v of a tag or the go of the toolchain's. Two
+// epochs that differ are two versions.
 func sameVersion(a, b string) bool {
-	return bareVersion(a) == bareVersion(b)
+	one, a := cutEpoch(a)
+	other, b := cutEpoch(b)
+	return bareVersion(a) == bareVersion(b) && (one == "" || other == "" || one == other)
 }
 
-func withoutEpoch(v string) string {
-	if epoch, rest, ok := strings.Cut(v, ":"); ok && strings.Trim(epoch, "0123456789") == "" {
-		return rest
+// cutEpoch takes the epoch off a version, without zeros before it; "" when it has none.
+func cutEpoch(v string) (epoch, rest string) {
+	if epoch, rest, ok := strings.Cut(v, ":"); ok && epoch != "" && strings.Trim(epoch, "0123456789") == "" {
+		return cmp.Or(strings.TrimLeft(epoch, "0"), "0"), rest
 	}
-	return v
+	return "", v
 }
 
 func bareVersion(v string) string {
-	v = withoutEpoch(v)
-	if len(v) > 1 && (v[0] == 'v' || v[0] == 'V') && v[1] >= '0' && v[1] <= '9' {
-		v = v[1:]
+	for _, tag := range []string{"go", "v", "V"} {
+		if rest, ok := strings.CutPrefix(v, tag); ok && rest != "" && rest[0] >= '0' && rest[0] <= '9' {
+			return rest
+		}
 	}
 	return v
 }

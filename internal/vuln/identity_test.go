@@ -55,6 +55,9 @@ func TestPackageURLIsTheIdentity(t *testing.T) {
 		{"no_version_in_the_url", "rails", "1.0.0", pkg.GemPkg, "pkg:gem/rails", "GHSA-9999-9999-9999 rails", false},
 		{"deb_with_its_architecture", "bash:amd64", "5-1", pkg.DebPkg, "pkg:deb/debian/bash@5-1?distro=debian-12", "CVE-2026-1001 bash", true},
 		{"deb_without_the_epoch", "bash", "1:5-1", pkg.DebPkg, "pkg:deb/debian/bash@5-1?distro=debian-12", "CVE-2026-1001 bash", false},
+		{"deb_with_another_epoch", "bash", "9:5-1", pkg.DebPkg, "pkg:deb/debian/bash@1:5-1?distro=debian-12", "CVE-2026-1001 bash", true},
+		{"deb_with_the_same_epoch", "bash", "01:5-1", pkg.DebPkg, "pkg:deb/debian/bash@1:5-1?distro=debian-12", "CVE-2026-1001 bash", false},
+		{"go_toolchain", "stdlib", "go1.26.8", pkg.GoModulePkg, "pkg:golang/stdlib@1.26.8", "", false},
 		{"source_with_the_name_of_the_url", "openssl:amd64", "3.0.14-1", pkg.DebPkg, "pkg:deb/debian/libssl3@3.0.14-1?distro=debian-12&upstream=openssl", "CVE-2026-1000 libssl3", true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -71,7 +71,7 @@ func sameUpstream(owner, part *pkg.Package) bool {
 
 // upstreamVersion drops the epoch and the distribution's own revision.
 func upstreamVersion(v string, t syftpkg.Type) string {
-	v = withoutEpoch(v)
+	_, v = cutEpoch(v)
 	switch t {
 	case syftpkg.ApkPkg, syftpkg.PortagePkg:
 		return revision.ReplaceAllString(v, "")
@@ -93,6 +93,7 @@ var (
 
 // plain writes equal versions of several ecosystems in one way.
 func plain(v string) string {
+	_, v = cutEpoch(v)
 	v = candidate.ReplaceAllString(strings.ToLower(bareVersion(v)), "$1$2")
 	for strings.HasSuffix(v, ".0") {
 		v = strings.TrimSuffix(v, ".0")

@@ -25,6 +25,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/imagegate/imagegate/internal/fault"
@@ -103,6 +104,9 @@ type Feed struct {
 
 // key is how an advisory names a package: exactly, in letter case too.
 type key struct{ ecosystem, name string }
+
+// keyOf folds the name: one package is written in any case.
+func keyOf(ecosystem, name string) key { return key{ecosystem, strings.ToLower(name)} }
 
 // entry is what one record says of one package.
 type entry struct {

@@ -122,7 +122,7 @@ func (f *Feed) add(r *record) (keys []key) {
 			}
 			continue
 		}
-		k := key{a.Package.Ecosystem, a.Package.Name}
+		k := keyOf(a.Package.Ecosystem, a.Package.Name)
 		f.entries[k] = append(f.entries[k], entry{r, a})
 		keys = append(keys, k)
 	}

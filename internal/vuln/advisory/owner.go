@@ -127,10 +127,7 @@ func locate(p report.Package, d *report.Distro) (lookup, error) {
 		return lookup{}, fmt.Errorf("it has no version")
 	}
 	if u.Type == "dhi" {
-		at.key = key{components, u.Name}
-		if u.Namespace != "" {
-			at.name = u.Namespace + "/" + u.Name
-		}
+		at.key = keyOf(components, strings.TrimPrefix(u.Namespace+"/"+u.Name, "/"))
 		return at, nil
 	}
 	family, name := familyOf(u.Type)
@@ -142,7 +139,7 @@ func locate(p report.Package, d *report.Distro) (lookup, error) {
 	if r == "" {
 		return lookup{}, fmt.Errorf("the release of the image is not known")
 	}
-	at.key = key{family + r, u.Name}
+	at.key = keyOf(family+r, u.Name)
 	return at, nil
 }
 
