@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -300,6 +301,38 @@ func TestDocumentsCountWhatTheyLeaveOut(t *testing.T) {
 				t.Errorf("%d documents and %d left out, want %d and %d", len(docs), left, tt.docs, tt.left)
 			}
 		})
+	}
+}
+
+// TestRemoteIsAnsweredByItself: only the server that has the files can say that there is
+// none; what another one says to which it redirects is no such word.
+func TestRemoteIsAnsweredByItself(t *testing.T) {
+	other := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		if req.URL.Path == "/gone" {
+			w.WriteHeader(http.StatusGone)
+			return
+		}
+		http.NotFound(w, req)
+	}))
+	defer other.Close()
+	mux := http.NewServeMux()
+	mux.Handle("/a.json", http.RedirectHandler(other.URL+"/log-in", http.StatusFound))
+	mux.Handle("/b.json", http.RedirectHandler(other.URL+"/gone", http.StatusFound))
+	mux.Handle("/c.json", http.RedirectHandler("/c", http.StatusFound))
+	server := httptest.NewServer(mux)
+	defer server.Close()
+	u, err := url.Parse(server.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := newRemote(u, Options{Client: fetch.New(fetch.Options{}), MaxFile: 100})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, none := range map[string]bool{"a.json": false, "b.json": false, "c.json": true, "d.json": true} {
+		if data, err := r.read(t.Context(), name); errors.Is(err, fs.ErrNotExist) != none || err == nil || !none && !strings.Contains(err.Error(), "after a redirect to "+strings.TrimPrefix(other.URL, "http://")) {
+			t.Errorf("%s is %q, %v; that there is none is %t", name, data, err, none)
+		}
 	}
 }
 

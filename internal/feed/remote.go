@@ -132,7 +132,8 @@ func (r *remote) read(ctx context.Context, name string) ([]byte, error) {
 	u.Path, u.RawPath = path.Join("/", r.base.Path, name), "" // a "%" in the name of a file is one
 	data, err := r.client.Bytes(ctx, &u, r.limit)
 	var status *fetch.StatusError
-	if errors.As(err, &status) && (status.Code == http.StatusNotFound || status.Code == http.StatusGone) {
+	// Another host, such as that of a page to log in on, does not know what this one has.
+	if errors.As(err, &status) && status.Elsewhere == "" && (status.Code == http.StatusNotFound || status.Code == http.StatusGone) {
 		return nil, fs.ErrNotExist
 	}
 	return data, err

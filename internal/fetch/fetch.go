@@ -92,12 +92,18 @@ func Transport(roots *x509.CertPool) *http.Transport {
 
 // StatusError is an answer other than 200 and 304.
 type StatusError struct {
-	Code  int
-	after time.Duration
+	Code int
+	// Elsewhere is the host that answered, when the one that was asked redirected to it.
+	Elsewhere string
+	after     time.Duration
 }
 
 func (e *StatusError) Error() string {
-	return fmt.Sprintf("the server answered %d %s", e.Code, http.StatusText(e.Code))
+	text := fmt.Sprintf("the server answered %d %s", e.Code, http.StatusText(e.Code))
+	if e.Elsewhere != "" {
+		text += ", after a redirect to " + e.Elsewhere
+	}
+	return text
 }
 
 // retry reports whether the same request may have a better answer in a moment.
@@ -198,7 +204,11 @@ func (c *Client) try(ctx context.Context, q request, limit int64, open func() (i
 		return q.known, false, nil
 	case resp.StatusCode != http.StatusOK:
 		seconds, _ := strconv.Atoi(resp.Header.Get("Retry-After")) // a date, or none, is 0
-		return "", false, &StatusError{Code: resp.StatusCode, after: time.Duration(seconds) * time.Second}
+		status := &StatusError{Code: resp.StatusCode, after: time.Duration(seconds) * time.Second}
+		if at := resp.Request.URL.Host; at != q.url.Host {
+			status.Elsewhere = at
+		}
+		return "", false, status
 	case resp.ContentLength > limit:
 		return "", false, fmt.Errorf("%w: %d bytes, at most %d are accepted", ErrTooLarge, resp.ContentLength, limit)
 	}
