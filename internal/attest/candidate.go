@@ -1,6 +1,8 @@
 package attest
 
 import (
+	"errors"
+	"fmt"
 	"strings"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -75,6 +77,9 @@ func kindOf(o *object) kind {
 	return kindOther
 }
 
+// errForm is what a tag of attestations or signatures holds in a form that is not read.
+var errForm = errors.New("it is in no form of an attestation or a signature that is read")
+
 // candidates makes candidates of the manifests that were found: one for each layer. A
 // manifest that could not be read is one too: it is reported, not forgotten. The same
 // envelope or bundle in several manifests is one candidate, whatever else the manifests
@@ -96,6 +101,11 @@ func (r *verification) candidates(found []*object) []*candidate {
 		}
 		k, layers := kindOf(o), o.man.Layers
 		if k == kindOther {
+			if len(layers) > 0 && o.byTag() {
+				o.err = fmt.Errorf("%w: its first layer is of type %q", errForm, clip(string(layers[0].MediaType)))
+				out = append(out, &candidate{obj: o})
+				continue
+			}
 			r.log.Debug("left alone", "manifest", o.digest.String(), "artifactType", o.man.ArtifactType)
 			continue
 		}

@@ -1,6 +1,7 @@
 package attest
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -215,7 +216,7 @@ func (r *verification) finish(k *keeper, j *judged) {
 
 func familyOf(j *judged) string {
 	switch {
-	case j.obj.raw == nil || j.blob != nil && j.blob.data == nil && j.att.PredicateType == "":
+	case j.obj.raw == nil || errors.Is(j.obj.err, errForm) || j.blob != nil && j.blob.data == nil && j.att.PredicateType == "":
 		return FamilyUnknown
 	case j.signature:
 		return FamilySignature
