@@ -121,7 +121,7 @@ func (r *verification) probe(l listing, found *objects) report.Probe {
 	case errors.Is(l.err, errors.ErrUnsupported):
 		p.State, p.Reason = report.ProbeUnsupported, reasonOf(l.err)
 	case l.err != nil:
-		p.State, p.Reason, p.Partial = report.ProbeFailed, reasonOf(l.err), len(l.descs) > 0
+		p.State, p.Reason, p.Partial = report.ProbeFailed, reasonOf(l.err), len(l.descs) > 0 || unfinished(l.err)
 	case short != nil:
 		p.State, p.Reason, p.Partial = report.ProbeFailed, p.Asked+": "+reasonOf(short), true
 	case p.Found > 0:

@@ -39,7 +39,7 @@ func OpenLocal(fsys fs.FS, at, name string, opt Options) (Store, error) {
 	if err != nil {
 		return nil, fault.New(fault.Usage, op, "name a file or folder that exists", err)
 	}
-	l := &local{fsys: fsys, name: name, lim: opt.limits(), manifests: map[string][]byte{}, blobs: map[string][]byte{}, tags: map[string]v1.Descriptor{}, subjects: map[v1.Hash][]v1.Descriptor{}}
+	l := &local{fsys: fsys, name: name, lim: opt.limits(), manifests: map[string][]byte{}, blobs: map[string][]byte{}, tags: map[string][]v1.Descriptor{}, subjects: map[v1.Hash][]v1.Descriptor{}}
 	switch {
 	case !info.IsDir():
 		err = l.addFile(at)
@@ -66,7 +66,7 @@ type local struct {
 	manifests map[string][]byte // around loose files, made when they are asked for
 
 	blobs    map[string][]byte
-	tags     map[string]v1.Descriptor
+	tags     map[string][]v1.Descriptor
 	subjects map[v1.Hash][]v1.Descriptor
 	// marked are the atts, sigs and sboms that `cosign save` marks without saying of which
 	// image: they are offered for every image, and what they say decides.
@@ -113,12 +113,16 @@ func (l *local) Referrers(_ context.Context, subject v1.Hash) ([]v1.Descriptor, 
 
 // Manifest implements [Store].
 func (l *local) Manifest(_ context.Context, ref string) (v1.Descriptor, []byte, error) {
-	if d, ok := l.tags[ref]; ok {
-		ref = d.Digest.String()
-	} else if list := l.markedAs(ref); len(list) == 1 {
+	list := l.tags[ref]
+	if len(list) == 0 {
+		list = l.markedAs(ref)
+	}
+	switch len(list) {
+	case 0:
+	case 1:
 		ref = list[0].Digest.String()
-	} else if len(list) > 1 {
-		return v1.Descriptor{}, nil, fmt.Errorf("the layout holds %d entries that cosign marks %s, and does not say of which image they are", len(list), path.Ext(ref))
+	default:
+		return v1.Descriptor{}, nil, &unfinishedError{fmt.Sprintf("the layout holds %d different entries for %s, and does not say which is meant", len(list), ref)}
 	}
 	h, err := v1.NewHash(ref)
 	if err != nil {

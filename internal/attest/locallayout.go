@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"slices"
 	"strings"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -90,11 +91,19 @@ func (l *local) mark(d v1.Descriptor) {
 		if i := strings.LastIndex(tag, ":"); i >= 0 {
 			tag = tag[i+1:]
 		}
-		l.tags[tag] = d
+		l.tags[tag] = addOnce(l.tags[tag], d)
 	}
 	if kind, ok := strings.CutPrefix(d.Annotations["kind"], "dev.cosignproject.cosign/"); ok {
-		l.marked[kind] = append(l.marked[kind], d)
+		l.marked[kind] = addOnce(l.marked[kind], d)
 	}
+}
+
+// addOnce adds an entry to those that differ.
+func addOnce(list []v1.Descriptor, d v1.Descriptor) []v1.Descriptor {
+	if slices.ContainsFunc(list, func(one v1.Descriptor) bool { return one.Digest == d.Digest }) {
+		return list
+	}
+	return append(list, d)
 }
 
 // take goes through an index, and records what any other manifest says it is attached to.

@@ -215,6 +215,22 @@ func readError(s Store, what string, d v1.Hash, err error) error {
 	return fmt.Errorf("%s: %w", s.Name(), err)
 }
 
+// unfinished reports whether a store answered and its answer was not read to its end, where
+// others did not answer. Stores say so by an error with the method Unfinished.
+func unfinished(err error) bool {
+	var begun interface {
+		error
+		Unfinished() bool
+	}
+	return errors.As(err, &begun) && begun.Unfinished()
+}
+
+// unfinishedError is what is [unfinished] in a store of this package.
+type unfinishedError struct{ text string }
+
+func (e *unfinishedError) Error() string  { return e.text }
+func (*unfinishedError) Unfinished() bool { return true }
+
 // each runs n tasks, at most lim.parallel at a time, and waits for all of them.
 func (r *reader) each(n int, task func(int)) {
 	var g errgroup.Group

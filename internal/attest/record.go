@@ -41,6 +41,8 @@ type storeRecord struct {
 	Tags      map[string]string          `json:"tags,omitempty"`
 	// Failed are the questions that were not answered to their end, with the reason.
 	Failed map[string]string `json:"failed,omitempty"`
+	// Unfinished are those of them that were answered.
+	Unfinished []string `json:"unfinished,omitempty"`
 }
 
 // remember adds the answer to one question, without what was left alone.
@@ -48,6 +50,9 @@ func (r *verification) remember(l listing, p report.Probe, found *objects) {
 	to := r.recordOf(l.store)
 	if p.State == report.ProbeFailed {
 		to.Failed[p.Asked] = p.Reason
+		if p.Partial {
+			to.Unfinished = append(to.Unfinished, p.Asked)
+		}
 	}
 	if l.tag != "" {
 		if l.err == nil {
@@ -78,11 +83,9 @@ func (r *verification) recordOf(store int) *storeRecord {
 	return &r.heard[store]
 }
 
-// record writes the record and the index beside the attestations.
+// record writes the record and the index beside the attestations. That there are none is
+// kept too, with what could not be asked: a later verification must not pass over it.
 func (k *keeper) record(r *verification) {
-	if len(k.res.Attestations) == 0 {
-		return
-	}
 	rec := record{
 		SchemaVersion: recordVersion, Digest: r.subject.Digest.String(), Index: hashText(r.subject.Index),
 		Repository: r.subject.Repository, DHI: r.subject.DHI, Platform: r.subject.Platform,
@@ -118,10 +121,15 @@ func (s *replay) Referrers(_ context.Context, subject v1.Hash) ([]v1.Descriptor,
 
 // failed is why the question was not answered to its end at the time; nil when it was.
 func (s *replay) failed(l listing) error {
-	if reason, ok := s.Failed[l.asked()]; ok {
-		return fmt.Errorf("not answered to the end when the evidence was saved: %s", reason)
+	reason, ok := s.Failed[l.asked()]
+	if !ok {
+		return nil
 	}
-	return nil
+	text := "not answered to the end when the evidence was saved: " + reason
+	if slices.Contains(s.Unfinished, l.asked()) {
+		return &unfinishedError{text}
+	}
+	return errors.New(text)
 }
 
 // Manifest implements [Store].

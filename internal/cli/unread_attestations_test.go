@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -288,5 +289,105 @@ func TestNewestVEXOfTheBaseIsNotRead(t *testing.T) {
 				t.Errorf("no reason names the base: %q", r.Verdict.Reasons)
 			}
 		})
+	}
+}
+
+// TestListThatIsNotTakenIn: a list of referrers that was answered may have a statement that
+// was not seen. One that was refused says nothing, and where what is required lies elsewhere
+// the verdict does not rest on it.
+func TestListThatIsNotTakenIn(t *testing.T) {
+	w := newWorld(t, testkit.RegistryOptions{})
+	img := w.image()
+	img.Platforms = img.Platforms[:1]
+	ref, b := w.push(img.Without(testkit.PredicateOpenVEX).Plus(testkit.Attestation{PredicateType: testkit.PredicateOpenVEX, Predicate: retracted()}))
+	image := b.Platforms[0].Manifest.Digest()
+	file := w.path("vex.json")
+	if err := os.WriteFile(file, []byte(w.envelope(image, testkit.PredicateOpenVEX, openVEX("not_affected"))), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		name    string
+		effect  testkit.Effect
+		code    fault.Code
+		verdict report.Result
+	}{
+		{"forbidden", testkit.Status(403, nil), fault.OK, report.Warn},
+		{"web_page", testkit.Body("text/html", []byte(htmlPage)), fault.OK, report.Warn},
+		{"cut", testkit.Rewrite(func(body []byte) []byte { return body[:len(body)-20] }), fault.Unavailable, report.Error},
+		{"member_twice", testkit.Rewrite(func(body []byte) []byte { return append([]byte(`{"manifests":[],`), body[1:]...) }), fault.Unavailable, report.Error},
+		{"size_below_zero", listed(func(l []v1.Descriptor) []v1.Descriptor { l[0].Size = -1; return l }), fault.Unavailable, report.Error},
+		{"too_many", listed(func(l []v1.Descriptor) []v1.Descriptor {
+			for i := range 12_000 {
+				l = append(l, v1.Descriptor{MediaType: types.OCIManifestSchema1, Digest: v1.Hash{Algorithm: "sha256", Hex: fmt.Sprintf("%064x", i)}, Size: 400})
+			}
+			return l
+		}), fault.Unavailable, report.Error},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			w.registry.Heal()
+			w.registry.Inject(testkit.Asks(testkit.KindReferrers, image.String()), tt.effect, 0)
+			code, r, text := w.verify(ref, "--require", "vex", "--attestation", file, "--vex-policy", "off", "--fail-on-severity", "critical")
+			must(t, code, r, text, tt.code, tt.verdict)
+			code, stdout, stderr := w.run("attest", "verify", "--from", w.path("report"), "--key", w.path("key.pem"), "--require", "vex")
+			if code != tt.code {
+				t.Errorf("saved: exit %d, want %d\n%s%s", code, tt.code, stdout, stderr)
+			}
+		})
+	}
+}
+
+// TestSavedEvidenceOfEveryPlatform: a platform of which nothing was found is judged again
+// like the others.
+func TestSavedEvidenceOfEveryPlatform(t *testing.T) {
+	for _, want := range []fault.Code{fault.Policy, fault.Unavailable} {
+		w := newWorld(t, testkit.RegistryOptions{})
+		img := w.image()
+		img.UnsignedIndex = true
+		if want == fault.Policy {
+			img.Platforms[1].Attestations = nil
+		}
+		ref, b := w.push(img)
+		if want == fault.Unavailable {
+			arm := b.Platform("linux/arm64").Manifest.Digest().String()
+			w.registry.Inject(testkit.Asks(testkit.KindReferrers, arm), testkit.Status(403, nil), 0)
+		}
+		code, _, text := w.verify(ref, "--platforms", "all", "--require", "vex", "--fail-on-severity", "critical")
+		if code != want {
+			t.Errorf("exit %d, want %d\n%s", code, want, text)
+		}
+		code, stdout, stderr := w.run("attest", "verify", "--from", w.path("report"), "--key", w.path("key.pem"), "--require", "vex")
+		if code != want {
+			t.Errorf("saved: exit %d, want %d\n%s%s", code, want, stdout, stderr)
+		}
+	}
+}
+
+// TestTagInNoFormThatIsRead: what lies under the tag of the image's attestations or
+// signatures is meant as one.
+func TestTagInNoFormThatIsRead(t *testing.T) {
+	for _, suffix := range []string{".att", ".sig"} {
+		w := newWorld(t, testkit.RegistryOptions{})
+		img := w.image()
+		img.Platforms = img.Platforms[:1]
+		ref, b := w.push(img)
+		repo, image := w.registry.Repository("dhi/app"), b.Platforms[0].Manifest.Digest()
+		config := testkit.NewBlob(types.OCIConfigJSON, []byte("{}"))
+		layer := testkit.NewBlob("application/vnd.dsse.envelope.v2+json", []byte(w.envelope(image, testkit.PredicateOpenVEX, retracted())))
+		for _, blob := range []testkit.Blob{config, layer} {
+			if err := repo.PutBlob(t.Context(), blob.Data); err != nil {
+				t.Fatal(err)
+			}
+		}
+		raw, err := json.Marshal(v1.Manifest{SchemaVersion: 2, MediaType: types.OCIManifestSchema1, Config: config.Descriptor, Layers: []v1.Descriptor{layer.Descriptor}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := repo.PutManifest(t.Context(), tagOf(image)+suffix, string(types.OCIManifestSchema1), raw); err != nil {
+			t.Fatal(err)
+		}
+		code, r, text := w.verify(ref, "--require", "vex")
+		must(t, code, r, text, fault.Unavailable, report.Error)
+		code, r, text = w.verify(ref, "--vex-policy", "off", "--require", "none", "--fail-on-severity", "critical")
+		must(t, code, r, text, fault.OK, report.Warn)
 	}
 }

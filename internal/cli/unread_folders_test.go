@@ -191,3 +191,64 @@ func TestLayoutOfAttestationsListsABrokenOne(t *testing.T) {
 		})
 	}
 }
+
+// TestLayoutThatMarksTwo: a layout that marks two different manifests as the attestations
+// of its image, or gives both one tag, does not say which is meant.
+func TestLayoutThatMarksTwo(t *testing.T) {
+	w := newWorld(t, testkit.RegistryOptions{})
+	img := w.image()
+	img.Platforms, img.NotDHI, img.Key = img.Platforms[:1], true, nil
+	b, err := img.Without(testkit.PredicateOpenVEX).Without(testkit.PredicateSPDX).Without(testkit.PredicateProvenance).Build()
+	if err != nil {
+		t.Fatal(err)
+	}
+	layout := w.path("layout")
+	if err := b.Push(t.Context(), testkit.Layout(layout)); err != nil {
+		t.Fatal(err)
+	}
+	put := func(blob testkit.Blob) v1.Descriptor {
+		if err := os.WriteFile(filepath.Join(layout, "blobs", "sha256", blob.Digest().Hex), blob.Data, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return blob.Descriptor
+	}
+	image := b.Platforms[0].Manifest
+	attached := func(doc map[string]any, annotations map[string]string) v1.Descriptor {
+		layer := put(testkit.NewBlob("application/vnd.dsse.envelope.v1+json", []byte(w.envelope(image.Digest(), testkit.PredicateOpenVEX, doc))))
+		layer.Annotations = map[string]string{testkit.SignatureAnnotation: "", "predicateType": testkit.PredicateOpenVEX}
+		config := put(testkit.NewBlob(types.OCIConfigJSON, []byte(`{"architecture":"","os":"","rootfs":{"type":"layers","diff_ids":[]}}`)))
+		raw, err := json.Marshal(v1.Manifest{SchemaVersion: 2, MediaType: types.OCIManifestSchema1, Config: config, Layers: []v1.Descriptor{layer}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		d := put(testkit.NewBlob(types.OCIManifestSchema1, raw))
+		d.Annotations = annotations
+		return d
+	}
+	root := image.Descriptor
+	root.Annotations = map[string]string{"kind": "dev.cosignproject.cosign/image"}
+	marked := map[string]string{"kind": "dev.cosignproject.cosign/atts"}
+	tagged := map[string]string{"org.opencontainers.image.ref.name": "sha256-" + image.Digest().Hex + ".att"}
+	old, newest := openVEX("not_affected"), retracted()
+	for _, tt := range []struct {
+		name    string
+		list    []v1.Descriptor
+		code    fault.Code
+		verdict report.Result
+	}{
+		{"old", []v1.Descriptor{attached(old, marked)}, fault.OK, report.Pass},
+		{"old_twice", []v1.Descriptor{attached(old, marked), attached(old, marked)}, fault.OK, report.Pass},
+		{"old_and_newest", []v1.Descriptor{attached(old, marked), attached(newest, marked)}, fault.Unavailable, report.Error},
+		{"newest_and_old", []v1.Descriptor{attached(newest, marked), attached(old, marked)}, fault.Unavailable, report.Error},
+		{"one_tag", []v1.Descriptor{attached(newest, tagged), attached(old, tagged)}, fault.Unavailable, report.Error},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			index := v1.IndexManifest{SchemaVersion: 2, MediaType: types.OCIImageIndex, Manifests: append([]v1.Descriptor{root}, tt.list...)}
+			writeJSON(t, filepath.Join(layout, "index.json"), index)
+			for _, flags := range [][]string{nil, {"--attestation", layout}} {
+				code, r, text := w.verify("oci-dir:"+layout, append(flags, "--require", "vex", "--fail-on-severity", "critical")...)
+				must(t, code, r, text, tt.code, tt.verdict)
+			}
+		})
+	}
+}

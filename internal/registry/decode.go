@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -102,6 +103,16 @@ func kindOf(raw []byte) (kind, error) {
 		return k, fmt.Errorf("manifest: its mediaType says %s (%s), its structure is %s", t, s.MediaType, k)
 	}
 	return k, nil
+}
+
+// mayBe reports whether a document that could not be used is of one of the kinds, or begins
+// as a JSON object and was not read far enough to tell.
+func mayBe(raw []byte, kinds ...kind) bool {
+	k, err := kindOf(raw)
+	if k != kindUnknown {
+		return slices.Contains(kinds, k)
+	}
+	return !errors.Is(err, errNoManifest) && bytes.HasPrefix(bytes.TrimLeft(raw, " \t\r\n"), []byte("{"))
 }
 
 func (s shape) kind() kind {

@@ -41,6 +41,25 @@ func (e *LimitError) Error() string {
 	return fmt.Sprintf("%s: more than %d (limit %s)", e.What, e.Max, e.Limit)
 }
 
+// unfinishedError is an answer that came and was not taken in to its end: a list that is
+// cut, that passes a limit or cannot be used, or something that is listed and not there.
+// It is no refusal: something is there that was not seen.
+type unfinishedError struct{ err error }
+
+func (e *unfinishedError) Error() string { return e.err.Error() }
+func (e *unfinishedError) Unwrap() error { return e.err }
+
+// Unfinished tells the error from a refusal.
+func (e *unfinishedError) Unfinished() bool { return true }
+
+// unfinished marks an error as an [unfinishedError]. What is absent stays so.
+func unfinished(err error) error {
+	if err == nil || isAbsent(err) {
+		return err
+	}
+	return &unfinishedError{err}
+}
+
 // StatusError is an answer of a registry that is no success.
 type StatusError struct {
 	// Method and URL are the request's; the URL has no query and no user.

@@ -31,11 +31,11 @@ func (r *repository) fetch(ctx context.Context, u *url.URL, header http.Header, 
 			return r.refusal(u, resp)
 		}
 		if resp.ContentLength > limit {
-			return &LimitError{Limit: limitName, What: "size in bytes of " + what, Max: limit}
+			return unfinished(&LimitError{Limit: limitName, What: "size in bytes of " + what, Max: limit})
 		}
 		body, err = r.document(resp, limit, limitName, what)
 		got = resp.Header
-		return err
+		return unfinished(err)
 	})
 	return body, got, err
 }

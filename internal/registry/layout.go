@@ -200,17 +200,17 @@ func (l *layout) manifest(ctx context.Context, ref string) (v1.Descriptor, []byt
 	if !isDigest {
 		d, err := l.lookup(ref)
 		if err != nil {
-			return v1.Descriptor{}, nil, err
+			return v1.Descriptor{}, nil, unfinished(err)
 		}
 		h, read = d.Digest, l.readListed
 	}
 	raw, err := read(ctx, h)
 	if err != nil {
-		return v1.Descriptor{}, nil, err
+		return v1.Descriptor{}, nil, unfinished(err)
 	}
 	d, err := describe(raw, "")
 	if err != nil {
-		return v1.Descriptor{}, nil, fmt.Errorf("%s: %w", ref, err)
+		return v1.Descriptor{}, nil, unfinished(fmt.Errorf("%s: %w", ref, err))
 	}
 	d.Digest = h
 	return d, raw, nil
@@ -218,25 +218,34 @@ func (l *layout) manifest(ctx context.Context, ref string) (v1.Descriptor, []byt
 
 // lookup finds an entry by tag. In a layout that cosign save wrote, the signatures
 // and attestations carry a kind and no tag: there "sha256-<hex>.sig" and ".att" name
-// them, for the digest of the image entry.
+// them, for the digest of the image entry. Several that differ are an error: which is
+// meant is not said.
 func (l *layout) lookup(tag string) (v1.Descriptor, error) {
-	for _, d := range l.index.Manifests {
-		if d.Annotations[annotationRefName] == tag {
-			return d, nil
-		}
-	}
+	found := l.entriesWith(annotationRefName, tag)
 	for suffix, want := range map[string]string{".sig": kindSigs, ".att": kindAtts} {
-		digest, ok := strings.CutSuffix(tag, suffix)
-		if !ok || !l.isCosignImage(digest) {
-			continue
-		}
-		for _, d := range l.index.Manifests {
-			if d.Annotations[annotationKind] == want {
-				return d, nil
-			}
+		if digest, ok := strings.CutSuffix(tag, suffix); ok && len(found) == 0 && l.isCosignImage(digest) {
+			found = l.entriesWith(annotationKind, want)
 		}
 	}
-	return v1.Descriptor{}, fmt.Errorf("no %q in the layout: %w", plain(tag, 130), fs.ErrNotExist)
+	switch len(found) {
+	case 0:
+		return v1.Descriptor{}, fmt.Errorf("no %q in the layout: %w", plain(tag, 130), fs.ErrNotExist)
+	case 1:
+		return found[0], nil
+	default:
+		return v1.Descriptor{}, fmt.Errorf("the layout lists %d different manifests as %q, and does not say which is meant", len(found), plain(tag, 130))
+	}
+}
+
+// entriesWith are the entries with an annotation, each digest once.
+func (l *layout) entriesWith(name, value string) []v1.Descriptor {
+	var c collector
+	for _, d := range l.index.Manifests {
+		if d.Annotations[name] == value {
+			_ = c.add([]v1.Descriptor{d}, l.opt.MaxReferrers) // as many as the index may have
+		}
+	}
+	return c.list
 }
 
 // isCosignImage says whether "sha256-<hex>" is the one image of a cosign layout.

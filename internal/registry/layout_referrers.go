@@ -18,31 +18,36 @@ const maxNesting = 4
 // referrers lists the manifests of the layout whose subject is h, and what the
 // layout's entry for the referrers tag of h lists.
 func (l *layout) referrers(ctx context.Context, h v1.Hash) ([]v1.Descriptor, string, error) {
+	list, err := l.listed(ctx, h)
+	return list, ViaLayout, unfinished(err)
+}
+
+func (l *layout) listed(ctx context.Context, h v1.Hash) ([]v1.Descriptor, error) {
 	subjects, err := l.bySubject(ctx)
 	if err != nil {
-		return nil, ViaLayout, err
+		return nil, err
 	}
 	var c collector
 	if err := c.add(subjects[h], l.opt.MaxReferrers); err != nil {
-		return nil, ViaLayout, err
+		return nil, err
 	}
 	d, err := l.lookup(referrersTagOf(h))
 	if isAbsent(err) {
-		return c.list, ViaLayout, nil
+		return c.list, nil
 	}
 	if err != nil {
-		return nil, ViaLayout, err
+		return nil, err
 	}
 	raw, err := l.readListed(ctx, d.Digest)
 	if err != nil {
-		return nil, ViaLayout, err
+		return nil, err
 	}
 	idx, err := parseReferrers(raw, l.opt.MaxReferrers)
 	if err != nil {
-		return nil, ViaLayout, fmt.Errorf("referrers tag %s: %w", referrersTagOf(h), err)
+		return nil, fmt.Errorf("referrers tag %s: %w", referrersTagOf(h), err)
 	}
 	err = c.add(idx.Manifests, l.opt.MaxReferrers)
-	return c.list, ViaLayout, err
+	return c.list, err
 }
 
 // bySubject looks through the layout once.

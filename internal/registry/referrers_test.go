@@ -130,6 +130,9 @@ func TestReferrersPaging(t *testing.T) {
 			case tt.err != "" && (err == nil || !strings.Contains(err.Error(), tt.err) || list != nil):
 				t.Errorf("%d referrers, %v; want none and an error with %q", len(list), err, tt.err)
 			}
+			if begun := new(unfinishedError); tt.err != "" && !errors.As(err, &begun) {
+				t.Errorf("%v does not say that the list was answered", err)
+			}
 		})
 	}
 }

@@ -52,6 +52,9 @@ func (r *repository) manifest(ctx context.Context, ref string) (v1.Descriptor, [
 		}
 	}
 	d, err := describe(raw, header.Get("Content-Type"))
+	if err != nil && mayBe(raw, kindIndex, kindManifest, kindArtifact, kindSchema1) {
+		err = unfinished(err)
+	}
 	switch {
 	case err != nil && isDigest:
 		return v1.Descriptor{}, nil, fmt.Errorf("%s: %w", ref, err)
@@ -133,31 +136,36 @@ func (r *repository) referrersAPI(ctx context.Context, h v1.Hash) ([]v1.Descript
 		next = r.settle(next)
 		body, got, err := r.fetch(ctx, next, header, r.opt.MaxManifest, "MaxManifest", "a page of referrers")
 		if err != nil {
-			if page == 0 && notOffered(err) {
+			switch {
+			case page > 0 && isAbsent(err): // the list began: its end is not "none"
+				err = unfinished(fmt.Errorf("a further page of referrers: %s", err.Error()))
+			case page > 0:
+				err = unfinished(err)
+			case notOffered(err):
 				err = &noAPIError{err}
 			}
 			return nil, err
 		}
 		idx, err := parseReferrers(body, r.opt.MaxReferrers)
-		if err != nil {
-			if k, _ := kindOf(body); page == 0 && k != kindIndex {
-				err = &noAPIError{err}
-			}
-			return nil, err
+		switch {
+		case err != nil && (page > 0 || mayBe(body, kindIndex)):
+			return nil, unfinished(err)
+		case err != nil:
+			return nil, &noAPIError{err}
 		}
 		if err := c.add(idx.Manifests, r.opt.MaxReferrers); err != nil {
-			return nil, err
+			return nil, unfinished(err)
 		}
 		link, err := nextPage(next, got)
 		if err != nil {
-			return nil, err
+			return nil, unfinished(err)
 		}
 		if link == nil {
 			return c.list, nil
 		}
 		next = link
 	}
-	return nil, &LimitError{Limit: "MaxPages", What: "pages of referrers", Max: int64(r.opt.MaxPages)}
+	return nil, unfinished(&LimitError{Limit: "MaxPages", What: "pages of referrers", Max: int64(r.opt.MaxPages)})
 }
 
 // notOffered lists the answers of registries that do not know the Referrers API, and of
@@ -200,11 +208,11 @@ func (r *repository) referrersTag(ctx context.Context, h v1.Hash) ([]v1.Descript
 	}
 	idx, err := parseReferrers(raw, r.opt.MaxReferrers)
 	if err != nil {
-		return nil, fmt.Errorf("referrers tag %s: %w", referrersTagOf(h), err)
+		return nil, unfinished(fmt.Errorf("referrers tag %s: %w", referrersTagOf(h), err))
 	}
 	var c collector
 	err = c.add(idx.Manifests, r.opt.MaxReferrers)
-	return c.list, err
+	return c.list, unfinished(err)
 }
 
 // referrersTagOf is the tag that stands in for the Referrers API: the digest with a
