@@ -2,6 +2,7 @@ package cli_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
@@ -180,6 +181,29 @@ func TestBuilderThatDoesNotAnswer(t *testing.T) {
 	must(t, code, r, text, fault.OK, report.Pass)
 	if got := r.Subject.Base; got == nil || got.Digest != b.Platforms[0].Manifest.Digest().String() {
 		t.Errorf("base is %+v", got)
+	}
+}
+
+// TestBaseBehindManyMaterials: provenance that names more images than are asked hides no base
+// behind them.
+func TestBaseBehindManyMaterials(t *testing.T) {
+	for _, tt := range []struct {
+		before int
+		want   report.Result
+	}{{15, report.Pass}, {16, report.Warn}} {
+		w := newWorld(t, testkit.RegistryOptions{})
+		base, b := w.pushTo("dhi/base", w.hardened())
+		var uris []string
+		for i := range tt.before {
+			uris = append(uris, fmt.Sprintf("pkg:docker/%s@1.0?digest=sha256:%064x", base, i))
+		}
+		uris = append(uris, "pkg:docker/"+base+"@1.0?digest="+b.Root.Digest().String())
+		ref, _ := w.pushTo("team/app", w.derived(append(baseLayers(), testkit.Layer{Files: []testkit.File{{Path: "app/x", Content: []byte("x")}}}), 2, "", provenance(uris...)))
+		code, r, text := w.verify(ref+":1.0", "--require", "none", "--fail-on-severity", "critical")
+		must(t, code, r, text, fault.OK, tt.want)
+		if told := strings.Join(r.Verdict.Reasons, "\n"); strings.Contains(told, "1 name more") != (tt.want == report.Warn) {
+			t.Errorf("%d before the base: %s", tt.before, told)
+		}
 	}
 }
 

@@ -80,9 +80,13 @@ func (p *platform) findBase(ctx context.Context) []report.Observation {
 	default:
 		return nil
 	}
-	names, kind := p.provenBases(), report.Information // its VEX does not count, which hides nothing
-	if p.cfg.Base != "" {
-		names, kind = []baseName{{p.cfg.Base, "base"}}, report.LeftOut
+	kind := report.Information // its VEX does not count, which hides nothing
+	names, more := p.provenBases()
+	switch {
+	case p.cfg.Base != "":
+		names, more, kind = []baseName{{p.cfg.Base, "base"}}, 0, report.LeftOut
+	case more > 0:
+		kind = report.LeftOut
 	}
 	defer p.timings.start("base", p.name)()
 	var why []string
@@ -99,6 +103,9 @@ func (p *platform) findBase(ctx context.Context) []report.Observation {
 			kind, family = report.Unread, attest.FamilyVEX
 			why = append(why, fmt.Sprintf("%s (%s) could not be looked at: %v", name.reference, name.source, err))
 		}
+	}
+	if more > 0 {
+		why = append(why, fmt.Sprintf("%s more were not looked at, at most %d are", count(more, "name"), maxBases))
 	}
 	reason := "it was not found: " + strings.Join(why, "; ")
 	if p.report.Subject.Base != nil { // else no label, and base names an image that it is not built on

@@ -11,21 +11,23 @@ import (
 const maxBases = 16
 
 // provenBases are the images that the verified provenance of the image was built from,
-// by digest. Provenance of more than one stage names several.
-func (p *platform) provenBases() []baseName {
-	var out []baseName
+// by digest. Provenance of more than one stage names several; more are those past the bound.
+func (p *platform) provenBases() (out []baseName, more int) {
 	for _, v := range p.verified {
 		if v.Family() != "provenance" {
 			continue
 		}
 		for _, ref := range materials(v.Predicate()) {
-			name := baseName{ref, "provenance"}
-			if !slices.Contains(out, name) && len(out) < maxBases {
+			switch name := (baseName{ref, "provenance"}); {
+			case slices.Contains(out, name):
+			case len(out) < maxBases:
 				out = append(out, name)
+			default:
+				more++
 			}
 		}
 	}
-	return out
+	return out, more
 }
 
 // materials reads the images among the dependencies of SLSA provenance (v1,
