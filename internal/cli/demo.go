@@ -54,6 +54,10 @@ func (a *app) demo(ctx context.Context, args []string) error {
 			"%q is no command that takes an image", strings.Join(command, " "))
 	}
 
+	if f := target.Flags().Lookup("config"); f != nil && !given(flags, f.Name) {
+		_ = f.Value.Set(config.None)
+	}
+	a.mistaken(target) // no earlier verdict stands while the registry starts
 	dir, err := os.MkdirTemp("", "imagegate-demo-")
 	if err != nil {
 		return fault.New(fault.Internal, "make a directory for the demo", "free disk space", err)
