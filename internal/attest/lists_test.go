@@ -2,6 +2,7 @@ package attest
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -202,7 +203,14 @@ func TestFilesOfAFolder(t *testing.T) {
 		{file: "mark.json", text: "\ufeff" + env + "\r\n", verified: 1},
 		{file: "list.json", text: "[" + env + "]", verified: 1},
 		{file: "api.json", text: `{"attestations":[{"bundle":` + string(p.bundle(t)) + `,"repository_id":1}]}`, verified: 1},
-		{file: "two.json", text: "{\n  \"name\": 1\n}\n" + env, verified: 1},
+		{file: "two.json", text: "{\n  \"name\": 1\n}\n" + env, verified: 1, unread: "two.json: 1 of its 2 values are in no form that is read"},
+		{file: "nested.json", text: "[" + env + ",[" + env + "]]", verified: 1, unread: "nested.json: 1 of its 2 values"},
+		{file: "quoted.json", text: env + "\n" + strconv.Quote(env), verified: 1, unread: "quoted.json: 1 of its 2 values"},
+		{file: "inside.json", text: env + "\n{\"envelope\":" + env + "}", verified: 1, unread: "inside.json: 1 of its 2 values"},
+		{file: "upper.JSON", text: env, verified: 1},
+		{file: "upper.Sigstore.JSON", text: cut, unread: "upper.Sigstore.JSON: it is not JSON"},
+		{file: "a.vex", text: env, other: true},
+		{file: "a.json.1", text: env, other: true},
 		{file: "cut.json", text: cut, unread: "cut.json: it is not JSON, or cut off"},
 		{file: "cut", text: cut, unread: "cut: it is not JSON"},
 		{file: "lines.jsonl", text: env + "\n" + cut + "\n", verified: 1, unread: "lines.jsonl: entry 2 of 2 is not JSON"},
@@ -219,8 +227,8 @@ func TestFilesOfAFolder(t *testing.T) {
 		{file: "numbers.json", text: `[1, 2]`, other: true},
 		{file: "LICENSE", text: "MIT", other: true},
 		{file: "app.sig", text: "MEUCIQD", other: true},
-		{file: "README.md", text: "{"},
-		{file: "app.tar.gz", text: "{"},
+		{file: "README.md", text: "{", other: true},
+		{file: "app.tar.gz", text: "{", other: true},
 	} {
 		t.Run(tt.file, func(t *testing.T) {
 			opt := Options{Keys: []trust.Key{s.key}, MaxStatement: 8192}

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"path"
 	"slices"
+	"strings"
 
 	"github.com/imagegate/imagegate/internal/attest/strictjson"
 )
@@ -48,12 +49,13 @@ func (l *local) addFolder(at string) error {
 		if files++; files > maxLocalFiles {
 			return fmt.Errorf("%w: more than %d files", errLimit, maxLocalFiles)
 		}
-		switch path.Ext(p) {
+		switch strings.ToLower(path.Ext(p)) {
 		case ".json", ".jsonl", ".sigstore", ".bundle", ".att", ".intoto", ".dsse":
 			return l.addOne(p, true)
 		case ".sig", "": // often a bare signature, or text
 			return l.addOne(p, false)
 		default:
+			l.others = append(l.others, p)
 			return nil
 		}
 	})
@@ -102,9 +104,11 @@ func (l *local) flaws() ([]flaw, []string) { return l.unread, l.others }
 const pointerLFS = "version https://git-lfs.github.com/spec/"
 
 // add takes the attestations in a file and reports whether there was one. The error says
-// what in it could not be read, or may be one in a form that is not read.
+// what in it could not be read, or may be one in a form that is not read: so may anything
+// that stands beside one.
 func (l *local) add(data []byte) (found bool, err error) {
 	docs, err := documents(data)
+	others := 0
 	for _, one := range docs {
 		t, broken := sniff(one, l.lim)
 		if err == nil {
@@ -114,7 +118,12 @@ func (l *local) add(data []byte) (found bool, err error) {
 			l.loose = append(l.loose, looseFile{mediaType: t, data: one})
 			l.blobs[digestOf(one).String()] = one
 			found = true
+		} else {
+			others++
 		}
+	}
+	if found && others > 0 && err == nil {
+		err = fmt.Errorf("%d of its %d values are in no form that is read", others, len(docs))
 	}
 	return found, err
 }

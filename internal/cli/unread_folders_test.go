@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -65,6 +66,10 @@ func TestFolderOfAttestations(t *testing.T) {
 		{"pointer", "b.json", "version https://git-lfs.github.com/spec/v1\noid sha256:" + image.Hex + "\nsize 9\n", fault.Unavailable, report.Error},
 		{"empty", "b.json", "", fault.Unavailable, report.Error},
 		{"too_large", "b.json", newest + strings.Repeat(" ", 64<<20), fault.Unavailable, report.Error},
+		{"newest_in_capitals", "b.JSON", newest, fault.Policy, report.Fail},
+		{"newest_in_a_list_within", "b.json", "[" + old + ",[" + newest + "]]", fault.Unavailable, report.Error},
+		{"newest_as_a_text", "b.json", old + "\n" + strconv.Quote(newest), fault.Unavailable, report.Error},
+		{"newest_in_an_object", "b.json", old + "\n{\"envelope\":" + newest + "}", fault.Unavailable, report.Error},
 		{"something_else", "package.json", `{"name":"app"}`, fault.OK, report.Pass},
 		{"text", "LICENSE", "MIT", fault.OK, report.Pass},
 		{"another_ending", "README.md", newest[:9], fault.OK, report.Pass},
