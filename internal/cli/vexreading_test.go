@@ -183,7 +183,7 @@ func TestExplainingIsBounded(t *testing.T) {
 	for _, tt := range []struct {
 		name  string
 		junk  int // unsigned documents beside the verified one
-		size  int // of each
+		size  int // of each; 0 for one with many products
 		flags []string
 		want  report.Result
 		says  string
@@ -192,6 +192,7 @@ func TestExplainingIsBounded(t *testing.T) {
 		{"more_than_are_read", 5, 100, nil, report.Warn, "2 VEX attestations not verified"},
 		{"larger_than_is_read", 1, 4 << 20, nil, report.Warn, "1 VEX attestation not verified"},
 		{"together_larger_than_is_read", 3, 3 << 19, nil, report.Warn, "1 VEX attestation not verified"},
+		{"with_more_products_than_are_read", 1, 0, nil, report.Warn, "1 VEX attestation not verified"},
 		{"where_they_may_suppress_all_are_read", 5, 100, []string{"--vex-policy", "any"}, report.Pass, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -201,6 +202,9 @@ func TestExplainingIsBounded(t *testing.T) {
 				doc := openVEX("not_affected")
 				doc["@id"], doc["note"] = fmt.Sprint("https://example.invalid/junk/", i), strings.Repeat("x", tt.size)
 				doc["timestamp"] = built.AddDate(0, 0, -i-1).Format(time.RFC3339)
+				if tt.size == 0 {
+					doc["statements"].([]any)[0].(map[string]any)["products"] = slices.Repeat([]any{map[string]any{"@id": "pkg:deb/debian/x@1"}}, 60_000)
+				}
 				img = img.Plus(testkit.Attestation{PredicateType: testkit.PredicateOpenVEX, Predicate: doc}.With(testkit.Unsigned()))
 			}
 			ref, _ := w.push(img)

@@ -3,6 +3,7 @@ package pipeline
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -62,12 +63,16 @@ func (p *platform) documents(ctx context.Context) *heard {
 	few, beyond := p.doubtfulVEX()
 	for _, u := range few {
 		d, err := vex.FromUnverified("attestation "+u.Digest, u.Digest, u.Predicate)
+		if errors.Is(err, vex.ErrTooMuch) {
+			beyond = append(beyond, u)
+			continue
+		}
 		in.add("attestation "+u.Digest, u.Digest, "", report.TrustUnverified, d, err)
 	}
 	if len(beyond) > 0 {
 		in.see(report.Observation{Stage: report.StageVEX, Kind: report.LeftOut, Family: attest.FamilyVEX, Count: len(beyond),
-			Message: fmt.Sprintf("%s not verified, of %s, not read: at most %d documents and %s are read to tell whether they object", count(len(beyond), "VEX attestation"),
-				bytesText(sizeOf(beyond)), vex.MaxUnverifiedDocuments, bytesText(vex.MaxUnverifiedBytes))})
+			Message: fmt.Sprintf("%s not verified, of %s, not read: at most %d documents and %s, of %d names and bounds of versions each, are read to tell whether they object", count(len(beyond), "VEX attestation"),
+				bytesText(sizeOf(beyond)), vex.MaxUnverifiedDocuments, bytesText(vex.MaxUnverifiedBytes), vex.MaxUnverifiedSize)})
 	}
 	p.feedDocuments(ctx, in)
 	for _, f := range p.inputs.vex {

@@ -31,6 +31,15 @@ type draftProduct struct {
 	only                   []*versions
 }
 
+// size is what a product counts with, the bounds of its versions aside.
+func (p *draftProduct) size() int {
+	n := 1 + len(p.called) + len(p.hashes) + len(p.within)
+	for _, level := range p.via {
+		n += 1 + len(level)
+	}
+	return n
+}
+
 // unnamed stands for a component that nothing names, which no package is.
 const unnamed = "(a component without a name)"
 
@@ -39,14 +48,43 @@ const unnamed = "(a component without a name)"
 type builder struct {
 	document
 	ids   map[string]textID
-	limit int // statements
+	sets  map[string]*versions // by the text of their range
+	limit int                  // statements
+	left  int                  // of the size of the document
 }
 
-func newBuilder() *builder {
-	b := &builder{ids: map[string]textID{"": 0}, limit: maxStatements}
+// ErrTooMuch says that there is more in a document than is read of it.
+var ErrTooMuch = errors.New("more products, names and bounds of versions than are read of a document that nobody vouches for")
+
+// newBuilder makes a builder for a document of a size: its products, their names, the levels
+// between them and the bounds of versions together.
+func newBuilder(size int) *builder {
+	b := &builder{ids: map[string]textID{"": 0}, sets: map[string]*versions{}, limit: maxStatements, left: size}
 	b.texts = []text{{}}
 	b.rares = []rare{{}}
 	return b
+}
+
+// charge counts towards the size of the document.
+func (b *builder) charge(n int) error {
+	if n > b.left {
+		return ErrTooMuch
+	}
+	b.left -= n
+	return nil
+}
+
+// within is the set of versions of a range, parsed once; nil without one.
+func (b *builder) within(text string) (*versions, error) {
+	if text == "" {
+		return nil, nil
+	}
+	if v := b.sets[text]; v != nil {
+		return v, nil
+	}
+	v := parseVers(text)
+	b.sets[text] = v
+	return v, b.charge(len(v.rows))
 }
 
 func (b *builder) keep(s string) textID {
@@ -94,7 +132,13 @@ func (b *builder) add(d draft) error {
 		status: b.keep(string(d.status)), justification: b.keep(string(d.justification)), impact: b.keep(d.impact),
 		action: b.keep(d.action), notes: b.keep(d.notes), invalid: b.keep(d.invalid), kind: kind}
 	s.products = span{uint32(len(b.products)), uint32(len(d.products))}
+	if err := b.charge(len(d.names)); err != nil {
+		return err
+	}
 	for i := range d.products {
+		if err := b.charge(d.products[i].size()); err != nil {
+			return err
+		}
 		p := product{called: b.keepAll(d.products[i].called), hashes: b.keepAll(d.products[i].hashes), within: b.keepAll(d.products[i].within)}
 		p.image = p.called.n == 0 && p.hashes.n > 0
 		for _, id := range b.list(p.called) {

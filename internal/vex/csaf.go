@@ -107,7 +107,7 @@ func csafStatus(list string) govex.Status {
 	}
 }
 
-func parseCSAF(data []byte) (*document, error) {
+func parseCSAF(data []byte, size int) (*document, error) {
 	var w csafDocument
 	if err := json.Unmarshal(data, &w); err != nil {
 		return nil, fmt.Errorf("read the CSAF document: %w", err)
@@ -121,7 +121,7 @@ func parseCSAF(data []byte) (*document, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := newBuilder()
+	b := newBuilder(size)
 	tree := newCSAFTree(&w)
 	groups := map[string][]string{}
 	for _, g := range w.Tree.Groups {
@@ -189,7 +189,11 @@ func (v *csafVulnerability) read(b *builder, in *doubt, tree *csafTree, groups m
 					impact: said.impact, action: said.action})
 				made[i].name(v.CVE, aliases)
 			}
+			before := tree.levels
 			p, err := tree.product(id)
+			if err == nil {
+				err = b.charge(tree.levels - before)
+			}
 			if err != nil {
 				return err
 			}

@@ -5,6 +5,7 @@ import "fmt"
 // csafTree resolves the product ids of a CSAF document.
 type csafTree struct {
 	plain  map[string]draftProduct
+	made   map[string]draftProduct      // relationships that were resolved
 	within map[string]*csafRelationship // by the id of what it makes
 	levels int                          // resolved so far
 }
@@ -14,7 +15,7 @@ type csafTree struct {
 const maxLevels = 1000
 
 func newCSAFTree(w *csafDocument) *csafTree {
-	t := &csafTree{plain: map[string]draftProduct{}, within: map[string]*csafRelationship{}}
+	t := &csafTree{plain: map[string]draftProduct{}, made: map[string]draftProduct{}, within: map[string]*csafRelationship{}}
 	put := func(p csafProduct) {
 		if p.ID != "" {
 			t.plain[p.ID] = p.component()
@@ -38,23 +39,29 @@ func newCSAFTree(w *csafDocument) *csafTree {
 	return t
 }
 
-// product resolves an id. A relationship ("A as a component of B") is about A there and
+// product resolves an id, each once. A relationship ("A as a component of B") is about A there and
 // nowhere else, and so is each level when A or B is a relationship itself (CSAF 2.0,
 // 3.2.2.4): the outermost is the product, the innermost its component, and the levels
 // between stay.
 func (t *csafTree) product(id string) (draftProduct, error) {
+	if p, ok := t.made[id]; ok {
+		return p, nil
+	}
 	chain, ok := t.chain(id)
 	if t.levels > maxNames {
 		return draftProduct{}, fmt.Errorf("more than %d levels of products", maxNames)
 	}
+	var p draftProduct
 	switch n := len(chain); {
 	case !ok:
-		return draftProduct{called: []string{id + " (its relationships have no end)"}}, nil
+		p.called = []string{id + " (its relationships have no end)"}
 	case n == 1:
-		return draftProduct{called: chain[0]}, nil
+		p.called = chain[0]
 	default:
-		return draftProduct{called: chain[0], via: chain[1 : n-1], within: chain[n-1]}, nil
+		p = draftProduct{called: chain[0], via: chain[1 : n-1], within: chain[n-1]}
 	}
+	t.made[id] = p
+	return p, nil
 }
 
 // chain lists the levels of a product from the outside; ok is false when they have no end.

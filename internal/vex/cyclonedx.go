@@ -108,7 +108,7 @@ func cdxJustification(j string) govex.Justification {
 	}
 }
 
-func parseCycloneDX(data []byte) (*document, error) {
+func parseCycloneDX(data []byte, size int) (*document, error) {
 	var w cdxDocument
 	if err := json.Unmarshal(data, &w); err != nil {
 		return nil, fmt.Errorf("read the CycloneDX document: %w", err)
@@ -117,7 +117,7 @@ func parseCycloneDX(data []byte) (*document, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := newBuilder()
+	b := newBuilder(size)
 	refs := map[string]cdxProduct{}
 	var walk func(list []cdxComponent)
 	walk = func(list []cdxComponent) {
@@ -216,8 +216,12 @@ func (v *cdxVulnerability) read(b *builder, in *doubt, refs map[string]cdxProduc
 					byStatus[worse] = s
 				}
 			}
+			set, err := b.within(ver.Range)
+			if err != nil {
+				return err
+			}
 			clears := kindOf(s.status) >= fixed
-			s.products = append(s.products, scoped(p.narrow(ver.Version, ver.Range, clears), whole, clears))
+			s.products = append(s.products, scoped(p.narrow(ver.Version, set, clears), whole, clears))
 		}
 	}
 	if len(v.Affects) == 0 && whole != nil {
@@ -272,11 +276,11 @@ func resolveRef(ref string, refs map[string]cdxProduct) cdxProduct {
 // narrow keeps one entry of "versions" of a component. An entry that clears and is not of
 // the component's own version, or that is not understood, is kept as one that nothing
 // meets; one that warns is heard at least where it says.
-func (p *cdxProduct) narrow(version, within string, clears bool) draftProduct {
+func (p *cdxProduct) narrow(version string, set *versions, clears bool) draftProduct {
 	out := draftProduct{called: p.called, hashes: p.hashes}
 	u, own := p.purl()
 	switch {
-	case version != "" && within == "":
+	case version != "" && set == nil:
 		switch {
 		case own && u.version == "" && (p.version == "" || p.version == version):
 			out = atVersion(u, version)
@@ -286,8 +290,7 @@ func (p *cdxProduct) narrow(version, within string, clears bool) draftProduct {
 		case own:
 			out = atVersion(u, version)
 		}
-	case within != "" && version == "":
-		set := parseVers(within)
+	case set != nil && version == "":
 		switch {
 		case set.broad && own && set.typ == u.typ && clears: // of the version that the component has
 		case clears:

@@ -48,7 +48,7 @@ func newRun(findings []report.Vulnerability, docs []Document, image *Image, opt 
 	names := nameImage(image)
 	r := &run{
 		matcher: matcher{index: newIndex(read, prepared), image: image, names: names,
-			opt: opt, scopes: map[scopeKey]scope{}, stands: standings(read, names)},
+			opt: opt, scopes: map[scopeKey]scope{}, held: map[heldKey]held{}, stands: standings(read, names)},
 		seen: make([]tally, len(read)),
 	}
 	r.supersede()

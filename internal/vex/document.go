@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"math"
 	"time"
 
 	"github.com/imagegate/imagegate/internal/fault"
@@ -96,7 +97,7 @@ func FromAttestation(a Attested) (Document, error) {
 	if !vexPredicate(a.PredicateType()) {
 		return Document{}, fault.Usagef(op, "", "predicate type %q is not VEX", a.PredicateType())
 	}
-	d, err := parse(a.Predicate())
+	d, err := parse(a.Predicate(), math.MaxInt)
 	if err != nil {
 		return Document{}, fault.New(fault.Usage, op, "report it to whoever signed it: "+a.Signer(), err)
 	}
@@ -112,7 +113,7 @@ func FromFeed(f Signed, repositories []string) (Document, error) {
 	if !f.OK() {
 		return Document{}, fault.New(fault.Internal, "read the VEX feed "+f.Name(), "", errors.New("it was not verified"))
 	}
-	d, err := parse(f.Bytes())
+	d, err := parse(f.Bytes(), math.MaxInt)
 	if err != nil {
 		return Document{}, fault.New(fault.Usage, "read the VEX feed "+f.Name(), "", err)
 	}
@@ -131,7 +132,7 @@ func FromFeed(f Signed, repositories []string) (Document, error) {
 // a signed document. A whole in-toto statement is accepted too, and then speaks of
 // its subjects only.
 func FromFile(path string, data []byte) (Document, error) {
-	d, err := parse(data)
+	d, err := parse(data, math.MaxInt)
 	if err != nil {
 		return Document{}, fault.New(fault.Usage, "read the VEX file "+path,
 			"vex takes OpenVEX, CSAF VEX and CycloneDX VEX documents as JSON", err)
@@ -142,9 +143,10 @@ func FromFile(path string, data []byte) (Document, error) {
 
 // FromUnverified reads a document that nobody vouches for: an attestation without a
 // valid signature. It suppresses only under the policy "any"; under every other it is
-// read to say what it would have covered.
+// read to say what it would have covered. The error is [ErrTooMuch] when more is in it than
+// [MaxUnverifiedSize].
 func FromUnverified(source, digest string, data []byte) (Document, error) {
-	d, err := parse(data)
+	d, err := parse(data, MaxUnverifiedSize)
 	if err != nil {
 		return Document{}, fault.New(fault.Usage, "read the unverified VEX document "+source, "", err)
 	}

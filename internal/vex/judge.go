@@ -37,6 +37,7 @@ type matcher struct {
 	names  *imageNames
 	opt    *Options
 	scopes map[scopeKey]scope
+	held   map[heldKey]held
 	stands []standing // by document
 	// say is set while a reason is wanted: sentences cost more than decisions, and
 	// most lines that do not match are never shown.

@@ -20,7 +20,7 @@ func (m *matcher) narrowed(f *finding, d *document, s *statement, p *product, do
 		}
 	}
 	for _, set := range r.only {
-		if why := set.limits(s, met.typ, met.version); why != "" {
+		if why := m.limits(set, s, met.typ, met.version); why != "" {
 			return otherVersion, why
 		}
 	}

@@ -100,12 +100,12 @@ func (v *wireVersion) UnmarshalJSON(b []byte) error {
 
 // parseOpenVEX reads a document statement by statement, so that a large feed is never
 // held twice.
-func parseOpenVEX(data []byte) (*document, error) {
+func parseOpenVEX(data []byte, size int) (*document, error) {
 	dec := json.NewDecoder(bytes.NewReader(data))
 	if _, err := dec.Token(); err != nil {
 		return nil, fmt.Errorf("read the OpenVEX document: %w", err)
 	}
-	b, v := newBuilder(), newVocabulary("@context", "@id", "author", "timestamp", "last_updated", "version", "statements")
+	b, v := newBuilder(size), newVocabulary("@context", "@id", "author", "timestamp", "last_updated", "version", "statements")
 	head := map[string]json.RawMessage{}
 	seen := false
 	for dec.More() {

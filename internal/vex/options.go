@@ -96,10 +96,12 @@ type Result struct {
 }
 
 // The bounds on documents that may not suppress and are read to object and to explain: how
-// many, and of how many bytes together.
+// many, of how many bytes together, and how many products, names, levels and bounds of
+// versions are in each, which is what the work grows with.
 const (
 	MaxUnverifiedDocuments = 3
 	MaxUnverifiedBytes     = 4 << 20
+	MaxUnverifiedSize      = 100_000
 )
 
 // future reports whether a time is too late to be the date of anything.

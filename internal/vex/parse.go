@@ -50,9 +50,10 @@ type outline struct {
 }
 
 // parse reads a VEX document in any format that it knows, or an in-toto statement
-// around one. Every error says what the bytes are.
-func parse(data []byte) (*document, error) {
-	d, err := parseLimited(data, maxDocument)
+// around one. Every error says what the bytes are, or is ErrTooMuch when there is more in it
+// than size.
+func parse(data []byte, size int) (*document, error) {
+	d, err := parseLimited(data, maxDocument, size)
 	if err != nil {
 		return nil, brief(err)
 	}
@@ -71,7 +72,7 @@ func brief(err error) error {
 	return errors.New(strings.ToValidUTF8(text[:limit], "") + "…")
 }
 
-func parseLimited(data []byte, limit int) (*document, error) {
+func parseLimited(data []byte, limit, size int) (*document, error) {
 	if len(data) > limit {
 		return nil, fmt.Errorf("document of %d bytes, the limit is %d", len(data), limit)
 	}
@@ -91,13 +92,13 @@ func parseLimited(data []byte, limit int) (*document, error) {
 		if err := wellKept(data, inTotoKeys()); err != nil {
 			return nil, err
 		}
-		return parseInToto(&o, limit)
+		return parseInToto(&o, limit, size)
 	case isOpenVEX(o.Context):
-		return parseOpenVEX(data)
+		return parseOpenVEX(data, size)
 	case o.Document != nil && o.Document.CSAFVersion != "":
-		return parseCSAF(data)
+		return parseCSAF(data, size)
 	case o.BOMFormat == "CycloneDX":
-		return parseCycloneDX(data)
+		return parseCycloneDX(data, size)
 	}
 	return nil, errors.New(o.describe())
 }
@@ -132,7 +133,7 @@ func isOpenVEX(context json.RawMessage) bool {
 
 // parseInToto reads the predicate of a whole statement and keeps its subjects, so that
 // a statement about another image stays one.
-func parseInToto(o *outline, limit int) (*document, error) {
+func parseInToto(o *outline, limit, size int) (*document, error) {
 	if !vexPredicate(o.PredicateType) {
 		return nil, fmt.Errorf("an in-toto statement of type %q, which is not VEX", clip(o.PredicateType))
 	}
@@ -143,7 +144,7 @@ func parseInToto(o *outline, limit int) (*document, error) {
 	if err := json.Unmarshal(o.Predicate, &inner); err != nil || inner.Type != "" {
 		return nil, errors.New("an in-toto statement whose predicate is not a VEX document")
 	}
-	d, err := parseLimited(o.Predicate, limit)
+	d, err := parseLimited(o.Predicate, limit, size)
 	if err != nil {
 		return nil, err
 	}

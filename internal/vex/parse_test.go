@@ -3,6 +3,7 @@ package vex
 import (
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -61,7 +62,7 @@ func TestWhatIsNotVEX(t *testing.T) {
 }
 
 func TestTooLarge(t *testing.T) {
-	if _, err := parseLimited([]byte(`{"@context":"https://openvex.dev/ns","statements":[]}`), 10); err == nil || !strings.Contains(err.Error(), "the limit is 10") {
+	if _, err := parseLimited([]byte(`{"@context":"https://openvex.dev/ns","statements":[]}`), 10, math.MaxInt); err == nil || !strings.Contains(err.Error(), "the limit is 10") {
 		t.Errorf("error = %v, want the limit", err)
 	}
 }

@@ -159,10 +159,25 @@ func (v *versions) firstBound(i int) bool {
 	return true
 }
 
+// heldKey is a question to a set, and held the answer.
+type (
+	heldKey struct {
+		set          *versions
+		typ, version string
+	}
+	held struct{ in, ok bool }
+)
+
 // limits says whether a set lets a statement speak of a version: one that is not
-// understood clears nothing and warns of everything.
-func (v *versions) limits(s *statement, typ, version string) (why string) {
-	in, ok := v.holds(typ, version)
+// understood clears nothing and warns of everything. Each set is asked once for a version.
+func (m *matcher) limits(v *versions, s *statement, typ, version string) (why string) {
+	key := heldKey{v, typ, version}
+	h, asked := m.held[key]
+	if !asked {
+		h.in, h.ok = v.holds(typ, version)
+		m.held[key] = h
+	}
+	in, ok := h.in, h.ok
 	switch {
 	case in && ok, !ok && !s.suppresses():
 		return ""

@@ -1,6 +1,7 @@
 package vex
 
 import (
+	"math"
 	"strings"
 	"testing"
 
@@ -94,7 +95,7 @@ func TestWidthOfAPackageWithParts(t *testing.T) {
 
 // TestTooManyStatements: what is over the limit is an error, and not cut off.
 func TestTooManyStatements(t *testing.T) {
-	b := newBuilder()
+	b := newBuilder(math.MaxInt)
 	if b.limit != maxStatements {
 		t.Errorf("the limit is %d, want %d", b.limit, maxStatements)
 	}
