@@ -1,8 +1,12 @@
 package cli_test
 
 import (
+	"encoding/json"
 	"strings"
 	"testing"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/types"
 
 	"github.com/imagegate/imagegate/internal/fault"
 	"github.com/imagegate/imagegate/internal/report"
@@ -60,4 +64,87 @@ func TestDriftFromTheSignedSBOM(t *testing.T) {
 	ref, _ = w.push(w.image().Without(testkit.PredicateSPDX))
 	code, r, text = w.verify(ref, "--sbom-source", "attested")
 	must(t, code, r, text, fault.Unavailable, report.Error)
+}
+
+// TestSeveralBillsInOneManifest: a manifest of BuildKit holds the bill of the image and the
+// empty one of a stage. Only the empty one is no evidence.
+func TestSeveralBillsInOneManifest(t *testing.T) {
+	w := newWorld(t, testkit.RegistryOptions{})
+	check := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	img := w.image()
+	img.Platforms = img.Platforms[:1]
+	b, err := img.Without(testkit.PredicateSPDX).Build()
+	check(err)
+	image, repo := b.Platforms[0].Manifest.Digest(), w.registry.Repository("dhi/app")
+	encode := func(v any) []byte {
+		raw, err := json.Marshal(v)
+		check(err)
+		return raw
+	}
+	stored := func(mediaType types.MediaType, data []byte) testkit.Blob {
+		check(repo.PutBlob(t.Context(), data))
+		return testkit.NewBlob(mediaType, data)
+	}
+	config := stored(types.OCIConfigJSON, []byte(`{"architecture":"unknown","os":"unknown","rootfs":{"type":"layers","diff_ids":[]}}`))
+	put := func(ref string, layers ...v1.Descriptor) testkit.Blob {
+		raw := encode(v1.Manifest{SchemaVersion: 2, MediaType: types.OCIManifestSchema1, Config: config.Descriptor, Layers: layers})
+		m := testkit.NewBlob(types.OCIManifestSchema1, raw)
+		if ref == "" {
+			ref = m.Digest().String()
+		}
+		check(repo.PutManifest(t.Context(), ref, string(types.OCIManifestSchema1), raw))
+		return m
+	}
+	statement := func(predicate any) v1.Descriptor {
+		d := stored(testkit.InTotoMediaType, encode(map[string]any{
+			"_type": "https://in-toto.io/Statement/v0.1", "predicateType": testkit.PredicateSPDX, "predicate": predicate,
+			"subject": []any{map[string]any{"name": "app", "digest": map[string]any{"sha256": image.Hex}}},
+		})).Descriptor
+		d.Annotations = map[string]string{testkit.PredicateAnnotation: testkit.PredicateSPDX}
+		return d
+	}
+	empty := signedBill("2.36-9+deb12u7")
+	empty["packages"], empty["documentNamespace"] = []any{}, "https://example.invalid/stage"
+	attestation := put("", statement(signedBill("2.36-9+deb12u7")), statement(empty)).Descriptor
+	attestation.Platform = &v1.Platform{OS: "unknown", Architecture: "unknown"}
+	attestation.Annotations = map[string]string{
+		"vnd.docker.reference.type": "attestation-manifest", "vnd.docker.reference.digest": image.String(), testkit.BuildIDAnnotation: "x",
+	}
+	var index v1.IndexManifest
+	check(json.Unmarshal(b.Root.Data, &index))
+	index.Manifests = append(index.Manifests, attestation)
+	b.Root, b.IndexSignature = testkit.NewBlob(types.OCIImageIndex, encode(index)), nil
+	payload := encode(map[string]any{"optional": nil, "critical": map[string]any{
+		"identity": map[string]any{"docker-reference": "x"}, "type": "cosign container image signature",
+		"image": map[string]any{"docker-manifest-digest": b.Root.Digest().String()},
+	}})
+	signature, err := w.key.Sign(payload)
+	check(err)
+	signed := stored(testkit.SimpleSigningType, payload).Descriptor
+	signed.Annotations = map[string]string{testkit.SignatureAnnotation: signature}
+	put("sha256-"+b.Root.Digest().Hex+".sig", signed)
+	check(b.Push(t.Context(), repo))
+
+	code, r, text := w.verify(w.registry.Host()+"/dhi/app:1.0", "--require", "sbom")
+	must(t, code, r, text, fault.OK, report.Warn)
+	whole, defects := 0, 0
+	for _, a := range r.Attestations {
+		switch {
+		case a.Family == "sbom" && a.State == report.Verified && a.Defect == "":
+			whole++
+		case a.Family == "sbom" && a.Defect == "it lists no package":
+			defects++
+		}
+	}
+	if whole != 1 || defects != 1 {
+		t.Errorf("%d bills count and %d list nothing, want one of each: %+v", whole, defects, r.Attestations)
+	}
+	if d := r.SBOM.Drift; d == nil || d.Count() != 0 {
+		t.Errorf("drift %+v, want none from the bill of the image", d)
+	}
 }

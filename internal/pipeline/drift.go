@@ -31,12 +31,17 @@ func (p *platform) signedSBOMs() []*sbom.SBOM {
 
 // compare sets the report's drift between what the vendor signed and what was found in
 // the image. Of several signed bills the one that differs most is told, so that a stale
-// one cannot hide behind a good one.
+// one cannot hide behind a good one. One without packages, as of a stage of a build, is
+// no bill of the image where another lists some.
 func (p *platform) compare() {
 	if p.found == nil || !p.want.Attestations || p.cfg.SBOMSource == sbomExtracted {
 		return
 	}
-	for _, signed := range p.signedSBOMs() {
+	bills := p.signedSBOMs()
+	if some := slices.DeleteFunc(slices.Clone(bills), func(s *sbom.SBOM) bool { return s.Packages() == 0 }); len(some) > 0 {
+		bills = some
+	}
+	for _, signed := range bills {
 		d := drift.Compare(signed, p.found, drift.Options{})
 		if p.report.SBOM.Drift == nil || drift.Count(d) > drift.Count(p.report.SBOM.Drift) {
 			p.report.SBOM.Drift = d

@@ -3,6 +3,7 @@ package pipeline
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/imagegate/imagegate/internal/attest"
@@ -55,11 +56,12 @@ func broken(text string) flaw  { return flaw{text: text, kind: report.FoundNone}
 func thin(text string) flaw    { return flaw{text: text, kind: report.FoundNone, counts: true} }
 func foreign(text string) flaw { return flaw{text: text, kind: report.Information} }
 
-// markDefect writes what is wrong with an attestation beside it.
+// markDefect writes what is wrong with an attestation beside it. One manifest may hold
+// several statements of a type: the statement's own digest tells them apart.
 func (p *platform) markDefect(v attest.Verified, defect string) {
 	for i := range p.report.Attestations {
 		a := &p.report.Attestations[i]
-		if a.Digest == v.Digest() && a.PredicateType == v.PredicateType() && a.State == report.Verified {
+		if a.Digest == v.Digest() && a.PayloadDigest == v.PayloadDigest() && a.PredicateType == v.PredicateType() && a.State == report.Verified {
 			a.Defect = defect
 		}
 	}
@@ -70,7 +72,7 @@ func (p *platform) markDefect(v attest.Verified, defect string) {
 func (p *platform) billFlaw(v attest.Verified) flaw {
 	for _, b := range p.bills() {
 		switch {
-		case b.of.Digest() != v.Digest() || b.of.PredicateType() != v.PredicateType():
+		case b.of.Digest() != v.Digest() || b.of.PayloadDigest() != v.PayloadDigest() || b.of.PredicateType() != v.PredicateType():
 		case errors.Is(b.err, drift.ErrNotRead):
 			return foreign(b.err.Error())
 		case b.err != nil:
@@ -98,22 +100,22 @@ func provenanceFlaw(v attest.Verified) flaw {
 }
 
 // vexFlaw looks at a signed VEX document. One without statements can be read, and clears
-// nothing.
+// nothing. Where one manifest holds several documents, each is read for itself.
 func (p *platform) vexFlaw(v attest.Verified) flaw {
+	var of []report.VEXDocument
 	for _, d := range p.report.VEX.Documents {
-		if d.Digest != v.Digest() || d.Trust != report.TrustVerified {
-			continue
+		if d.Digest == v.Digest() && d.Trust == report.TrustVerified {
+			of = append(of, d)
 		}
-		switch {
-		case d.State == report.DocumentRejected:
-			return broken(d.Reason)
-		case d.Statements == 0:
-			return thin("it has no statement")
-		}
-		return flaw{}
 	}
-	if _, err := vex.FromAttestation(v); err != nil { // this run decides no finding
+	if len(of) == 1 && of[0].State == report.DocumentRejected {
+		return broken(of[0].Reason)
+	}
+	if _, err := vex.FromAttestation(v); err != nil {
 		return broken(err.Error())
+	}
+	if len(of) > 0 && !slices.ContainsFunc(of, func(d report.VEXDocument) bool { return d.Statements > 0 }) {
+		return thin("it has no statement")
 	}
 	return flaw{}
 }
