@@ -51,6 +51,8 @@ type builder struct {
 	sets  map[string]*versions // by the text of their range
 	limit int                  // statements
 	left  int                  // of the size of the document
+	// chains are the rares of levels that many products share.
+	chains map[*[]string]uint32
 }
 
 // ErrTooMuch says that there is more in a document than is read of it.
@@ -59,7 +61,7 @@ var ErrTooMuch = errors.New("more products, names and bounds of versions than ar
 // newBuilder makes a builder for a document of a size: its products, their names, the levels
 // between them and the bounds of versions together.
 func newBuilder(size int) *builder {
-	b := &builder{ids: map[string]textID{"": 0}, sets: map[string]*versions{}, limit: maxStatements, left: size}
+	b := &builder{ids: map[string]textID{"": 0}, sets: map[string]*versions{}, limit: maxStatements, left: size, chains: map[*[]string]uint32{}}
 	b.texts = []text{{}}
 	b.rares = []rare{{}}
 	return b
@@ -146,14 +148,7 @@ func (b *builder) add(d draft) error {
 				p.image = true
 			}
 		}
-		if via, only := d.products[i].via, d.products[i].only; len(via)+len(only) > 0 {
-			r := rare{only: only}
-			for _, level := range via {
-				r.via = append(r.via, b.keepAll(level))
-			}
-			p.rare = uint32(len(b.rares))
-			b.rares = append(b.rares, r)
-		}
+		p.rare = b.rare(&d.products[i])
 		b.products = append(b.products, p)
 	}
 	if len(b.lines) > maxNames {
@@ -161,6 +156,28 @@ func (b *builder) add(d draft) error {
 	}
 	b.statements = append(b.statements, s)
 	return nil
+}
+
+// rare keeps what narrows a product beyond its name; 0 when nothing does. Levels that come
+// from one chain are kept once.
+func (b *builder) rare(p *draftProduct) uint32 {
+	if len(p.via)+len(p.only) == 0 {
+		return 0
+	}
+	shared := len(p.via) > 0 && len(p.only) == 0
+	if shared && b.chains[&p.via[0]] > 0 {
+		return b.chains[&p.via[0]]
+	}
+	r := rare{only: p.only}
+	for _, level := range p.via {
+		r.via = append(r.via, b.keepAll(level))
+	}
+	n := uint32(len(b.rares))
+	b.rares = append(b.rares, r)
+	if shared {
+		b.chains[&p.via[0]] = n
+	}
+	return n
 }
 
 // finish returns the document with what it says of itself.

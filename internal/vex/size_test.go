@@ -64,4 +64,7 @@ func TestSizeOfUnverified(t *testing.T) {
 			}
 		})
 	}
+	if d := must(t)(FromFile("x", []byte(csaf(1400, 100)))).d; len(d.products) != 100 || len(d.rares) != 2 {
+		t.Errorf("%d products with %d chains of levels, want one that they share beside none", len(d.products), len(d.rares)-1)
+	}
 }
