@@ -313,7 +313,6 @@ func TestListThatIsNotTakenIn(t *testing.T) {
 	}{
 		{"forbidden", testkit.Status(403, nil), fault.OK, report.Warn},
 		{"web_page", testkit.Body("text/html", []byte(htmlPage)), fault.OK, report.Warn},
-		{"cut", testkit.Rewrite(func(body []byte) []byte { return body[:len(body)-20] }), fault.Unavailable, report.Error},
 		{"member_twice", testkit.Rewrite(func(body []byte) []byte { return append([]byte(`{"manifests":[],`), body[1:]...) }), fault.Unavailable, report.Error},
 		{"size_below_zero", listed(func(l []v1.Descriptor) []v1.Descriptor { l[0].Size = -1; return l }), fault.Unavailable, report.Error},
 		{"too_many", listed(func(l []v1.Descriptor) []v1.Descriptor {
