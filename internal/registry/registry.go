@@ -236,8 +236,13 @@ func (img *Image) Close() error {
 }
 
 // within derives the context of one operation: the caller's, ended at the budget's
-// end with a cause that says so.
+// end with a cause that says so. A caller whose own time ends then, or before, is the one
+// that ends it: of two timers for one moment either may be first, and the caller must not
+// be left with an operation that was out of time in a run that is not.
 func within(ctx context.Context, deadline time.Time) (context.Context, context.CancelFunc) {
+	if own, ok := ctx.Deadline(); ok && !deadline.Before(own) {
+		return context.WithCancel(ctx)
+	}
 	return context.WithDeadlineCause(ctx, deadline, errBudget)
 }
 
