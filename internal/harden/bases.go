@@ -22,7 +22,7 @@ type Base struct {
 	// Equivalent is the repository of the same name among Docker Hardened Images, to
 	// look up; "" when Vendor is set.
 	Equivalent string
-	// Problem says why Image is no reference; the other fields are empty then.
+	// Problem says why Image is not a reference; the other fields are empty then.
 	Problem string
 }
 

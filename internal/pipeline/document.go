@@ -29,7 +29,7 @@ func (r *run) document(ctx context.Context, in *inputs) (*Result, error) {
 	case r.cfg.Base != "":
 		return r.failed(nil, fault.Usagef(op, "give base-sbom in its place", "a bill of materials has no layers to compare with those of base"))
 	case r.want.Attestations && len(r.cfg.Attestations) > 0:
-		return r.failed(nil, fault.Usagef(op, "drop attestation, or name the image", "a bill of materials is no image that attestations could be about"))
+		return r.failed(nil, fault.Usagef(op, "drop attestation, or name the image", "attestations are about an image, and a bill of materials is not one"))
 	case r.want.Attestations && r.cfg.SBOMSource == sbomAttested:
 		return r.failed(nil, fault.Usagef(op, "drop sbom-source, or name the image", "nothing attests a bill of materials that is in a file"))
 	}

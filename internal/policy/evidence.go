@@ -37,15 +37,13 @@ func required(r *report.Report, p Policy, _ time.Time) []report.Rule {
 	var out []report.Rule
 	var verified []string
 	for _, family := range p.Require {
-		rule := report.Rule{Name: "require " + family}
-		switch result, why := met(r, family, blind); result {
-		case report.Pass:
+		result, why := met(r, family, blind)
+		if result == report.Pass {
 			verified = append(verified, family)
 			continue
-		default:
-			rule.Result, rule.Message = result, fmt.Sprintf("a verified %s attestation is required%s", family, why)
 		}
-		out = append(out, rule)
+		out = append(out, report.Rule{Name: "require " + family, Result: result,
+			Message: fmt.Sprintf("a verified %s attestation is required%s", family, why)})
 	}
 	if len(verified) > 0 {
 		out = append(out, report.Rule{Name: "require", Result: report.Pass, Message: "verified: " + strings.Join(verified, ", ")})

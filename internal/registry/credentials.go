@@ -17,7 +17,7 @@ type Login struct {
 
 // Credentials finds the login for the registry of ref as [Open] would: the options
 // first, then the Docker configuration and its credential helpers. It asks no registry.
-// The error has code Usage when ref is no reference of a registry, and Unavailable when
+// The error has code Usage when ref is not a reference of a registry, and Unavailable when
 // credentials are configured and could not be read.
 func Credentials(ctx context.Context, ref string, opt Options) (Login, error) {
 	const op = "find the login for an engine"

@@ -65,7 +65,7 @@ func parse(ref string, exists func(string) bool) (parsed, error) {
 func parseRegistry(op, ref string) (parsed, error) {
 	r, err := name.ParseReference(ref, name.WeakValidation)
 	if err != nil { // its text only repeats the reference
-		return parsed{}, fault.Usagef(op, referenceHint, "%q is no reference", ref)
+		return parsed{}, fault.Usagef(op, referenceHint, "%q is not a reference", ref)
 	}
 	p := parsed{source: SourceRegistry, repo: r.Context()}
 	if host := p.repo.RegistryStr(); host == "" || strings.ContainsAny(host, "@/\\?# ") {

@@ -14,7 +14,7 @@ type LogPolicy string
 
 // The log policies. Under [LogAuto] an entry that is there must verify, and a keyless
 // signature needs one whenever its Sigstore instance runs a log. [LogRequire] wants
-// one for every signature. [LogIgnore] looks at none; a keyless signature then needs
+// one for every signature. [LogIgnore] reads none; a keyless signature then needs
 // an RFC 3161 timestamp.
 const (
 	LogAuto    LogPolicy = "auto"
