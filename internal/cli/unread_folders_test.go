@@ -102,9 +102,11 @@ func TestFolderOfAttestations(t *testing.T) {
 	}
 }
 
-// A layout that lacks what its index names may lack the newest statement.
-func TestLayoutOfAttestationsLacksOne(t *testing.T) {
-	w := newWorld(t, testkit.RegistryOptions{})
+// newLayoutWorld is a world with the image in the registry, and the image with its
+// attestations, the newest of which takes a clearance back, in a layout on disk.
+func newLayoutWorld(t *testing.T) (w *world, b *testkit.Built, ref, layout string) {
+	t.Helper()
+	w = newWorld(t, testkit.RegistryOptions{})
 	img := w.image()
 	img.Platforms = img.Platforms[:1]
 	b, err := img.Plus(testkit.Attestation{PredicateType: testkit.PredicateOpenVEX, Predicate: retracted()}).Build()
@@ -114,10 +116,16 @@ func TestLayoutOfAttestationsLacksOne(t *testing.T) {
 	if err := b.PushImage(t.Context(), w.registry.Repository("dhi/app")); err != nil {
 		t.Fatal(err)
 	}
-	layout, ref := w.path("layout"), w.registry.Host()+"/dhi/app:1.0"
+	layout = w.path("layout")
 	if err := b.Push(t.Context(), testkit.Layout(layout)); err != nil {
 		t.Fatal(err)
 	}
+	return w, b, w.registry.Host() + "/dhi/app:1.0", layout
+}
+
+// A layout that lacks what its index names may lack the newest statement.
+func TestLayoutOfAttestationsLacksOne(t *testing.T) {
+	w, b, ref, layout := newLayoutWorld(t)
 	code, r, text := w.verify(ref, "--require", "none", "--attestation", layout)
 	must(t, code, r, text, fault.Policy, report.Fail)
 	for _, a := range b.Platforms[0].Attestations {
@@ -136,20 +144,7 @@ func TestLayoutOfAttestationsLacksOne(t *testing.T) {
 // TestLayoutOfAttestationsListsABrokenOne: a layout lists the newest statement by its
 // digest, and its manifest cannot be parsed, or is called something else in the list.
 func TestLayoutOfAttestationsListsABrokenOne(t *testing.T) {
-	w := newWorld(t, testkit.RegistryOptions{})
-	img := w.image()
-	img.Platforms = img.Platforms[:1]
-	b, err := img.Plus(testkit.Attestation{PredicateType: testkit.PredicateOpenVEX, Predicate: retracted()}).Build()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := b.PushImage(t.Context(), w.registry.Repository("dhi/app")); err != nil {
-		t.Fatal(err)
-	}
-	layout, ref := w.path("layout"), w.registry.Host()+"/dhi/app:1.0"
-	if err := b.Push(t.Context(), testkit.Layout(layout)); err != nil {
-		t.Fatal(err)
-	}
+	w, b, ref, layout := newLayoutWorld(t)
 	same := func(s string) string { return s }
 	instead := func(old, text string) func(string) string {
 		return func(s string) string { return strings.Replace(s, old, text, 1) }
